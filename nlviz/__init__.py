@@ -1,0 +1,40 @@
+"""Nested Learning, hands on: memories, optimizers and levels one can read, and pictures of them.
+
+>>> import nlviz as nl
+>>> task = nl.tasks.recall(pairs=8, d_key=16, d_value=16, seed=0)
+>>> trace = nl.run(nl.Delta(), task)
+>>> trace["surprise"].shape
+(8,)
+
+Names are imported when they are first used, so `import nlviz` needs torch and numpy only
+and stays quick; what needs more says which extra brings it.
+"""
+
+from importlib import import_module as _import
+from typing import Any as _Any
+
+__version__ = "0.1.0"
+
+_PACKAGES = ("course", "figures", "lab", "loops", "measure", "memory", "runtime", "tasks", "trace", "widgets")
+_NOUNS = {
+    "trace": ("Trace",),
+    "memory": ("Hebb", "Delta"),
+    "loops": ("run",),
+    "figures": ("style",),
+    "course": ("check", "hint", "solution", "progress", "carry_on", "questions", "doctor"),
+}
+_HOME = {noun: package for package, nouns in _NOUNS.items() for noun in nouns}
+
+__all__ = ["__version__", *_PACKAGES, *_HOME]
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _PACKAGES:
+        return _import(f"nlviz.{name}")
+    if name in _HOME:
+        return getattr(_import(f"nlviz.{_HOME[name]}"), name)
+    raise AttributeError(f"nlviz has no {name!r}; it has {', '.join(sorted(__all__))}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The course's experiments: objects in, Trace out."""
