@@ -20,7 +20,6 @@ _NOUNS = {
     "trace": ("Trace",),
     "memory": ("Hebb", "Delta"),
     "loops": ("run",),
-    "figures": ("style",),
     "course": ("check", "hint", "solution", "progress", "carry_on", "questions", "doctor"),
 }
 _HOME = {noun: package for package, nouns in _NOUNS.items() for noun in nouns}

@@ -63,3 +63,20 @@ def _t975(freedom: int) -> float:
     z = 1.959964
     series = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
     return exact.get(freedom, series)
+
+
+def average(trace: Trace, axis: str) -> Trace:
+    """The mean over one axis of every array that has it; that axis is gone.
+
+    >>> one = Trace({"error": np.arange(6.0).reshape(2, 3)}, {"error": ("run", "step")})
+    >>> average(one, axis="run")["error"]
+    array([1.5, 2.5, 3.5])
+    """
+    trace.along(axis)  # a wrong name is an error with a sentence
+    arrays = {
+        name: array.mean(trace.axes[name].index(axis)) if axis in trace.axes[name] else array
+        for name, array in trace.arrays.items()
+    }
+    axes = {name: tuple(a for a in names if a != axis) for name, names in trace.axes.items()}
+    labels = {a: values for a, values in trace.labels.items() if a != axis}
+    return Trace(arrays, axes, labels, {**trace.about, "averaged over": axis})

@@ -1,1 +1,8 @@
-"""."""
+"""Still figures: a Trace or arrays in, one Figure out."""
+
+from .curves import lines
+from .memories import memory, recall
+from .parts import Figure
+from .surprises import digits, ranking, tiles
+
+__all__ = ["Figure", "digits", "lines", "memory", "ranking", "recall", "tiles"]

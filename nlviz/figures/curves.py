@@ -1,0 +1,58 @@
+"""Lines over a common axis: the plain figure that most questions need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from . import palette
+from .parts import Figure, onto, rules
+
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+
+def lines(
+    over: Sequence[float] | np.ndarray,
+    curves: Mapping[str, Sequence[float] | np.ndarray],
+    x: str,
+    y: str,
+    log: str = "",
+    half: Mapping[str, np.ndarray] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Named lines over one axis, each named at its end, with a colour and a dash of its own.
+
+    Args:
+        over: `(n,)` positions.
+        curves: name -> `(n,)` heights.
+        x, y: what the axes mean, in words with units.
+        log: which axes are logarithmic: "", "x", "y" or "xy".
+        half: name -> `(n,)` half-widths of intervals, drawn as a band.
+
+    >>> lines([1, 2, 3], {"error": [4, 2, 1]}, x="step", y="error")
+    Figure: error over step. error: from 4 to 1.
+    """
+    figure, ax = onto(ax)
+    rules(ax)
+    over = np.asarray(over, dtype=float)
+    for slot, (name, heights) in enumerate(curves.items()):
+        heights = np.asarray(heights, dtype=float)
+        colour, dash = palette.LIGHT[(0, 4, 2, 3, 1)[slot % 5]], _DASHES[slot % 5]
+        ax.plot(over, heights, linestyle=dash, color=colour, marker="o" if len(over) <= 12 else None, markersize=4)
+        if half is not None and name in half:
+            ax.fill_between(over, heights - half[name], heights + half[name], color=colour, alpha=0.15, linewidth=0)
+        ax.annotate(
+            name,
+            (over[-1], heights[-1]),
+            xytext=(8, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+    ax.set(xlabel=x, ylabel=y, xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    ends = "; ".join(f"{name}: from {np.ravel(h)[0]:.3g} to {np.ravel(h)[-1]:.3g}" for name, h in curves.items())
+    figure.alt = f"{y} over {x}. {ends}."
+    return figure

@@ -1,0 +1,133 @@
+# %% [markdown]
+# # Nested Learning, hands on
+#
+# **You teach a network the digits 0 to 4. Then you teach it 5 to 9. What does it say tomorrow when it sees a 3?**
+#
+# It has five more digits to its name, and nobody asked it to forget anything. Place your bet, then press play.
+# (First time here? **Run ▸ Run All Cells** in the menu. It is safe at any time: nothing is downloaded, nothing is lost.)
+
+# %%
+import nlviz as nl
+
+# %%
+digits = nl.tasks.digits(seed=0)
+trace = nl.lab.overwriting(digits)  # a few seconds: 5 runs of a small network at 5 learning rates, and a control
+
+# %%
+one_after_the_other = nl.measure.average(trace.select(order="A, then B"), axis="run")
+nl.widgets.player(
+    one_after_the_other,
+    title="First 0 to 4, then 5 to 9",
+    question="After 200 steps on the digits 5 to 9, how many of the digits 0 to 4 does it still read?",
+    marks={"from here on only 5 to 9": 200},
+    start={"lr": 0.1},
+)
+
+# %% [markdown]
+# It does not fade over weeks. It is gone within some twenty steps, while the network is busy getting better.
+# This is **catastrophic forgetting**, and it is not rare: it is what gradient descent does when the world changes.
+#
+# **Move the slider.** Can a smaller learning rate save the old digits? Predict, then look at *both* lines.
+
+# %%
+for name in trace.along("order"):
+    print(name)
+    for lr in trace.along("lr"):
+        mean, half = nl.measure.mean_interval(trace.select(order=name, lr=lr, step=400)["accuracy"])
+        a, b = (f"{m:.0%} ± {h:.0%}" for m, h in zip(mean, half, strict=True))
+        print(f"   learning rate {lr:<5}   digits 0-4: {a:<10}   digits 5-9: {b}")
+
+# %% [markdown]
+# Two things to take from the table (five runs each, with 95 % intervals).
+#
+# * **A smaller step forgets later because it learns later.** No rate keeps the old *and* gets the new. Whenever somebody
+#   shows you a method that forgets less, ask first whether it also learned less. This course asks that every time.
+# * **It is not a lack of room.** Given both halves mixed, the very same network learns both. It could hold all ten
+#   digits; it has no way to *keep* what it is not being shown.
+#
+# ## What this course is about
+#
+# A person with anterograde amnesia remembers childhood and the last few minutes, and nothing in between becomes a
+# memory. A language model after training is much like that: its weights hold what it was trained on, its context window
+# holds the last few pages, and nothing passes from the one to the other. Let the weights learn on, and they overwrite,
+# as you just saw.
+#
+# **Nested Learning** (Behrouz et al., NeurIPS 2025) looks at this in one frame. A model and the rule that trains it are
+# the same kind of thing at different speeds: *memories*, nested in each other, each with its own stream of data and its
+# own clock. A gradient step is a memory of a surprise. Momentum is a memory of gradients. Attention is a memory of
+# tokens. And between "updates at every token" and "never updates again" there could be a whole spectrum of clocks.
+#
+# Some of that is a theorem, some is a useful way of looking, and some disappears once the learning rates are matched.
+# **In this course you find out which is which**, with your own functions, on real data, with the control beside it.
+
+# %% [markdown]
+# ## The map
+#
+# | | lesson | the question | minutes | needs |
+# |---|---|---|---|---|
+# | 0 | **Start** (you are here) | What does learning the new do to the old? | 25 | Python, vectors |
+# | 1 | [**A gradient is a surprise**](01_surprise.ipynb) | What is stored about an example without a mistake? | 70 | 0 |
+# | 2 | What is a memory? | How many pairs can a 32 × 32 matrix hold? | 75 | 1 |
+# | 3 | Momentum is a memory of gradients | How far back does an optimizer remember? | 75 | 2 |
+# | 4 | Adam is a memory with a ruler | Why does its first step ignore the size of the gradient? | 75 | 3 |
+# | 5 | Attention never forgets and never fits | What is left without the softmax? | 80 | 2 |
+# | 6 | The delta rule | A fact changed. What does your memory say now? | 85 | 5 |
+# | 7 | Titans: learning while reading | Should a surprise still matter ten words later? | 90 | 6 |
+# | 8 | Levels and clocks | How many things are learning inside "Adam + transformer"? | 65 | 3, 5, 7 |
+# | 9 | A spectrum of clocks | You learned A for a year and B for a day. And tomorrow? | 90 | 8 |
+# | 10 | Forgetting, measured honestly | A slower clock forgot less. Was it the clock? | 80 | 9 |
+# | 11 | Self-modifying memories | Who decides how fast you learn? | 95 | 7, 9 |
+# | 12 | Capstone: a continual learner | Quick abroad and still at home? | 180 | all |
+#
+# Lessons with a link are here; the others are being written. Short course, under seven hours: 1, 3, 6, 9, 12.
+
+# %% [markdown]
+# ## How a lesson works
+#
+# **Predict, move, explain.** Before every slider, say what will happen; after it, say in one sentence what did. It takes
+# ten seconds and is most of the learning. Every slider works with the arrow keys, and Backspace puts it back.
+#
+# **Write the rule, be checked at once.** You write the one to eight lines that matter. Here is one to try the machine
+# on. The outer product of u and x is the table with u_i x_j in row i, column j. Replace the dots:
+
+
+# %% exercise="00.A"
+def outer(u, x):
+    """The outer product: u has shape (m,), x has shape (n,); returns (m, n)."""
+    ### BEGIN SOLUTION
+    return u[:, None] * x[None, :]
+    ### END SOLUTION
+
+
+# %%
+nl.check("00.A", outer)
+
+# %% [markdown]
+# A wrong answer gets a sentence about *your* mistake, never a wall of red. `nl.hint("00.A")` helps a little, asked again
+# it helps more, and `nl.solution("00.A")` unfolds ours. You are never stuck: a lesson goes on with our function where
+# yours is not finished. What you have done is kept in a small file on this machine:
+
+# %%
+nl.progress()
+
+# %% [markdown]
+# ## Is it for me?
+#
+# Five questions. Whoever gets four can start; the explanations say what to refresh.
+
+# %%
+nl.widgets.quiz(nl.questions("00"))
+
+# %% [markdown]
+# ## Does it run?
+
+# %%
+nl.doctor()
+
+# %% [markdown]
+# All fine? Then on to [**1 · A gradient is a surprise**](01_surprise.ipynb).
+#
+# ### Exit ticket
+#
+# 1. Why did the smaller learning rate not solve the problem?
+# 2. What did the mixed run show that the other could not?
