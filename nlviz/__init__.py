@@ -15,24 +15,45 @@ from typing import Any as _Any
 
 __version__ = "0.1.0"
 
-_PACKAGES = ("course", "figures", "lab", "loops", "measure", "memory", "runtime", "tasks", "trace", "widgets")
+_PACKAGES = (
+    "course",
+    "figures",
+    "lab",
+    "loops",
+    "measure",
+    "memory",
+    "nested",
+    "optim",
+    "runtime",
+    "tasks",
+    "trace",
+    "widgets",
+)
 _NOUNS = {
     "trace": ("Trace",),
     "memory": ("Hebb", "Delta"),
-    "loops": ("run",),
-    "course": ("check", "hint", "solution", "progress", "carry_on", "questions", "doctor"),
+    "loops": ("descend", "run"),
+    "course": ("check", "hint", "solution", "progress", "carry_on", "questions"),
+    "checkup": ("doctor",),
 }
+_EXTRAS = ("figures", "widgets", "course")  # need more than torch and numpy: an extra of the same name brings it
 _HOME = {noun: package for package, nouns in _NOUNS.items() for noun in nouns}
 
 __all__ = ["__version__", *_PACKAGES, *_HOME]
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _PACKAGES:
-        return _import(f"nlviz.{name}")
-    if name in _HOME:
-        return getattr(_import(f"nlviz.{_HOME[name]}"), name)
-    raise AttributeError(f"nlviz has no {name!r}; it has {', '.join(sorted(__all__))}")
+    if name not in __all__:
+        raise AttributeError(f"nlviz has no {name!r}; it has {', '.join(sorted(__all__))}")
+    package = _HOME.get(name, name)
+    try:
+        module = _import(f"nlviz.{package}")
+    except ModuleNotFoundError as missing:
+        if package not in _EXTRAS or not missing.name or missing.name.startswith("nlviz"):
+            raise
+        cure = f"which is not installed here; type: pip install 'nlviz[{package}]'"
+        raise ModuleNotFoundError(f"nl.{name} needs {missing.name}, {cure}", name=missing.name) from None
+    return getattr(module, name) if name in _HOME else module
 
 
 def __dir__() -> list[str]:

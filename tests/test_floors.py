@@ -12,6 +12,7 @@ import nlviz
 PACKAGE = Path(nlviz.__file__).parent
 FLOOR = {
     "__main__": 5,
+    "checkup": 4,
     "widgets": 4,
     "figures": 3,
     "lab": 3,

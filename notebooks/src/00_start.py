@@ -14,13 +14,19 @@ digits = nl.tasks.digits(seed=0)
 trace = nl.lab.overwriting(digits)  # a few seconds: 5 runs of a small network at 5 learning rates, and a control
 
 # %%
-one_after_the_other = nl.measure.average(trace.select(order="A, then B"), axis="run")
 nl.widgets.player(
-    one_after_the_other,
+    nl.measure.average(trace.select(order="A, then B"), axis="run"),
     title="First 0 to 4, then 5 to 9",
-    question="After 200 steps on the digits 5 to 9, how many of the digits 0 to 4 does it still read?",
+    question="It has room for ten digits. How many of the old five does it read after 200 steps on the new five?",
+    names={"lr": "learning rate", "accuracy": "share of unseen digits it reads right"},
+    limits={"accuracy": (0, 1)},
     marks={"from here on only 5 to 9": 200},
-    start={"lr": 0.1},
+    bet={
+        "ask": "200 steps on 5 to 9 alone: how many of the digits 0 to 4 does it still read?",
+        "options": {"most": "most of them", "half": "about half", "none": "hardly any"},
+        "reveal": "Hardly any. Press play and watch the line for 0-4 from step 200 on.",
+    },
+    lr=0.1,
 )
 
 # %% [markdown]

@@ -1,0 +1,31 @@
+"""The command line: `python -m nlviz doctor`, `python -m nlviz build`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="nlviz", description="Nested Learning, hands on.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("doctor", help="is everything in place on this machine, and if not, what to type")
+    commands.add_parser("build", help="build the notebooks from their masters", add_help=False)
+    given, rest = parser.parse_known_args(argv)
+    if given.command == "build":
+        from .course import build
+
+        return build.main(rest)
+    if rest:
+        parser.error(f"doctor takes no arguments; got {' '.join(rest)}")
+    from .checkup import doctor
+
+    report = doctor()
+    print(report)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

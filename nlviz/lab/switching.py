@@ -1,0 +1,86 @@
+"""The task changes under an optimizer's feet: what does its memory say, and what does it cost?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, one_hot
+
+from ..runtime import generator, provenance
+from ..trace import Trace
+
+if TYPE_CHECKING:
+    from ..optim.base import Rule
+    from ..tasks import Digits
+
+TASKS = ("old labels", "new labels")
+
+
+def task_switch(
+    digits: Digits,
+    rules: Sequence[Rule],
+    runs: int = 10,
+    switch: int = 100,
+    steps: int = 200,
+    batch: int = 16,
+    seed: int = 0,
+) -> Trace:
+    """One linear layer learns the digits; from step `switch` on every label is one higher (a 9 is called 0).
+
+    Runs are one batched layer, each with its own draws of images, the same for every rule.
+
+    Args:
+        digits: of `nl.tasks.digits`.
+        rules: optimizer rules whose state is elementwise, so that runs do not meet: SGD, Momentum, Adam, ...
+        runs: seeds seed, seed + 1, ...
+        switch: the first step with new labels.
+        steps: in all.
+        batch: images a step.
+
+    Returns:
+        A Trace with, on images kept apart, after each step "accuracy" `(method, run, step, task)` and before each step
+        "agreement" `(method, run, step)`: the cosine of the step about to be made with straight descent on the labels
+        of that moment.
+
+    >>> import nlviz as nl
+    >>> task_switch(nl.tasks.digits(), [nl.optim.Momentum()], runs=2, switch=3, steps=6).sizes
+    {'method': 1, 'run': 2, 'step': 6, 'task': 2}
+    """
+    seeds = range(seed, seed + runs)
+    draws = torch.stack([torch.randint(len(digits.x), (steps, batch), generator=generator(s)) for s in seeds], dim=1)
+    labels = torch.stack([digits.y, (digits.y + 1) % 10])
+    later = torch.stack([digits.y_test, (digits.y_test + 1) % 10])
+    kept_apart = digits.x_test.expand(runs, -1, -1)
+
+    agreement, accuracy = [], []
+    for rule in rules:
+        W = torch.zeros(runs, 10, 64, dtype=digits.x.dtype)
+        state = rule.init(W)
+        for t, index in enumerate(draws.unbind(0)):
+            task = int(t >= switch)
+            step, state, _ = rule.update(_gradient(W, digits.x[index], labels[task][index]), state, W)
+            straight = -_gradient(W, kept_apart, later[task].expand(runs, -1))
+            W = W + step
+            right = ((kept_apart @ W.mT).argmax(-1) == later[:, None]).to(W.dtype).mean(-1)  # (task, run)
+            agreement.append(cosine_similarity(step.flatten(1), straight.flatten(1)))
+            accuracy.append(right.T)
+    shape = (len(rules), steps, runs)
+    arrays = {
+        "agreement": torch.stack(agreement).view(shape).transpose(1, 2),
+        "accuracy": torch.stack(accuracy).view(*shape, len(TASKS)).transpose(1, 2),
+    }
+    return Trace(
+        {name: array.numpy() for name, array in arrays.items()},
+        {"agreement": ("method", "run", "step"), "accuracy": ("method", "run", "step", "task")},
+        {"method": [repr(rule) for rule in rules], "step": list(range(1, steps + 1)), "task": list(TASKS)},
+        provenance(seed=seed, runs=runs, switch=switch, batch=batch),
+    )
+
+
+def _gradient(W: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Of the mean cross-entropy by W, one layer a run: surprises times keys. W (runs, 10, 64), x (runs, n, 64)."""
+    surprise = torch.softmax(x @ W.mT, dim=-1) - one_hot(y, 10).to(x.dtype)
+    return surprise.mT @ x / x.shape[-2]
