@@ -25,6 +25,7 @@ FLOOR = {
     "memory": 1,
     "optim": 1,
     "trace": 0,
+    "seeded": 0,
     "runtime": 0,
 }
 NO_TORCH = {"trace", "measure", "figures", "widgets"}

@@ -1,1 +1,9 @@
-"""."""
+"""Pictures with controls, drawn by the browser: in JupyterLab, and on a plain page without a kernel."""
+
+from .forgetting import overwriting
+from .pages import page
+from .self_test import quiz
+from .surprise_ledger import ledger
+from .trace_player import player
+
+__all__ = ["ledger", "overwriting", "page", "player", "quiz"]

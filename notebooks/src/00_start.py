@@ -11,37 +11,22 @@ import nlviz as nl
 
 # %%
 digits = nl.tasks.digits(seed=0)
-trace = nl.lab.overwriting(digits)  # a few seconds: 5 runs of a small network at 5 learning rates, and a control
-
-# %%
-nl.widgets.player(
-    nl.measure.average(trace.select(order="A, then B"), axis="run"),
-    title="First 0 to 4, then 5 to 9",
-    question="It has room for ten digits. How many of the old five does it read after 200 steps on the new five?",
-    names={"lr": "learning rate", "accuracy": "share of unseen digits it reads right"},
-    limits={"accuracy": (0, 1)},
-    marks={"from here on only 5 to 9": 200},
-    bet={
-        "ask": "200 steps on 5 to 9 alone: how many of the digits 0 to 4 does it still read?",
-        "options": {"most": "most of them", "half": "about half", "none": "hardly any"},
-        "reveal": "Hardly any. Press play and watch the line for 0-4 from step 200 on.",
-    },
-    lr=0.1,
-)
+trace = nl.lab.overwriting(digits)  # 5 runs of a small network at 5 learning rates
+nl.widgets.overwriting(trace, lr=0.1)
 
 # %% [markdown]
-# It does not fade over weeks. It is gone within some twenty steps, while the network is busy getting better.
+# It does not fade over weeks. Most of it is gone within some twenty steps, while the network is busy getting better.
 # This is **catastrophic forgetting**, and it is not rare: it is what gradient descent does when the world changes.
 #
 # **Move the slider.** Can a smaller learning rate save the old digits? Predict, then look at *both* lines.
 
 # %%
-for name in trace.along("order"):
-    print(name)
+for order in trace.along("order"):
+    print(order)
     for lr in trace.along("lr"):
-        mean, half = nl.measure.mean_interval(trace.select(order=name, lr=lr, step=400)["accuracy"])
-        a, b = (f"{m:.0%} ± {h:.0%}" for m, h in zip(mean, half, strict=True))
-        print(f"   learning rate {lr:<5}   digits 0-4: {a:<10}   digits 5-9: {b}")
+        last = trace.select(order=order, lr=lr, step=400)["accuracy"]
+        (a, b), (da, db) = nl.measure.mean_interval(last)
+        print(f"   rate {lr:<6}  0-4: {a:4.0%} ± {da:<4.0%}   5-9: {b:4.0%} ± {db:.0%}")
 
 # %% [markdown]
 # Two things to take from the table (five runs each, with 95 % intervals).

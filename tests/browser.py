@@ -1,0 +1,284 @@
+"""The driver of the browser tests: one Chromium and one JupyterLab for the whole session.
+
+A test module asks for them with `pytest_plugins = ("browser",)`; its tests carry `pytest.mark.browser` and
+`pytest.mark.xdist_group("browser")`, so that one worker has them all.
+
+    page = browser.open(path_of_a_static_page)     no network there
+    page = lab.open(path_of_a_notebook)            a copy of it, in JupyterLab
+    run_all(page)                                  Run > Run All Cells, and wait; raises what a cell raised
+    page.problems, page.offsite                    console errors; requests that left the machine
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+APPS = ("/usr/bin/chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+OURS = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # all cells stay in the page
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+}
+
+
+def chromium() -> str | None:
+    """The Chromium of this machine, or the one named in NLVIZ_CHROMIUM."""
+    found = [os.environ.get("NLVIZ_CHROMIUM"), *(shutil.which(name) for name in NAMES), *APPS]
+    return next((path for path in found if path and Path(path).exists()), None)
+
+
+class Browser(contextlib.AbstractContextManager):
+    """One headless Chromium; every page opened in it is a fresh visitor."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+
+    def __enter__(self) -> Browser:
+        from playwright.sync_api import sync_playwright
+
+        self.driver = sync_playwright().start()
+        self.program_running = self.driver.chromium.launch(executable_path=self.program, args=list(FLAGS))
+        self.contexts: list[Any] = []
+        return self
+
+    def open(
+        self,
+        where: Path | str,
+        width: int = 1200,
+        height: int = 900,
+        dark: bool = False,
+        still: bool = False,
+        offline: bool = True,
+    ) -> Any:
+        """A page: a file on a machine without a network, or an address of this machine."""
+        context = self.program_running.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if still else "no-preference",
+            offline=offline,
+        )
+        self.contexts.append(context)
+        page = context.new_page()
+        page.problems, page.offsite = [], []
+        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("request", lambda asked: page.offsite.append(asked.url) if not asked.url.startswith(OURS) else None)
+        page.goto(where.as_uri() if isinstance(where, Path) else where, wait_until="domcontentloaded")
+        return page
+
+    def close_pages(self) -> None:
+        while self.contexts:
+            self.contexts.pop().close()
+
+    def __exit__(self, *trouble: object) -> None:
+        self.close_pages()
+        self.program_running.close()
+        self.driver.stop()
+
+
+class Lab(contextlib.AbstractContextManager):
+    """One JupyterLab with settings, kernels and notebooks in a temporary folder of its own."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    def __enter__(self) -> Lab:
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        base = Path(self.folder.name)
+        self.notebooks, self.log = base / "notebooks", base / "log"
+        self.notebooks.mkdir()
+        (base / "config" / "labconfig").mkdir(parents=True)
+        (base / "config" / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS), "utf8")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.token = secrets.token_hex(16)
+        places = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "IPYTHONDIR": "ipython",
+            "MPLCONFIGDIR": "matplotlib",
+            "NLVIZ_HOME": "progress",
+        }
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
+        command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"]
+        command += [f"--ServerApp.root_dir={self.notebooks}"]
+        command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+        self.server = subprocess.Popen(
+            command,
+            env={**os.environ, **{name: str(base / place) for name, place in places.items()}},
+            stdin=subprocess.DEVNULL,
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        self._answers()
+        return self
+
+    def _answers(self, seconds: int = 90) -> None:
+        """Wait until the server answers."""
+        address = f"http://127.0.0.1:{self.port}/api/status?token={self.token}"
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.server.poll() is None:
+            try:
+                urllib.request.urlopen(address, timeout=2).read()
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        said = self.log.read_text("utf8", errors="replace")[-3000:]
+        self.__exit__()
+        raise RuntimeError(f"JupyterLab did not answer on {address} within {seconds} s; it said:\n{said}")
+
+    def open(self, notebook: Path, **page: Any) -> Any:
+        """A copy of a notebook, opened; the original stays as it is."""
+        name = f"{notebook.stem}-{secrets.token_hex(4)}.ipynb"
+        shutil.copy(notebook, self.notebooks / name)
+        address = f"http://127.0.0.1:{self.port}/lab/tree/{name}?token={self.token}&reset"
+        return self.browser.open(address, offline=False, **page)
+
+    def __exit__(self, *trouble: object) -> None:
+        self.server.terminate()
+        try:
+            self.server.wait(15)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+        self.folder.cleanup()
+
+
+def run_all(page: Any, seconds: int = 120) -> None:
+    """Run > Run All Cells, and wait until every code cell has its number.
+
+    Raises:
+        AssertionError: with what the cells raised.
+    """
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    # before the kernel is idle, Lab asks for one in a dialog and runs nothing
+    page.wait_for_function(
+        "[...document.querySelectorAll('#jp-main-statusbar .jp-StatusBar-TextItem')]"
+        ".some((item) => / \\| Idle/.test(item.textContent))",
+        timeout=60_000,
+    )
+    for _ in range(3):  # a menu that was opened while Lab was still loading may close again
+        page.click("li.lm-MenuBar-item:has-text('Run')")
+        page.click("li.lm-Menu-item[data-command='runmenu:run-all']")
+        with contextlib.suppress(Exception):
+            page.wait_for_function(
+                "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]"
+                ".some((one) => /[*\\d]/.test(one.textContent))",
+                timeout=10_000,
+            )
+            break
+    page.wait_for_function(
+        "[...document.querySelectorAll('.jp-CodeCell')].filter((cell) => cell.querySelector('.cm-line')?.textContent)"
+        ".every((cell) => /^\\[\\d+\\]:$/.test(cell.querySelector('.jp-InputPrompt').textContent.trim()))",
+        timeout=1000 * seconds,
+    )
+    errors = page.eval_on_selector_all(
+        ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'],"
+        ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']",
+        "(outputs) => outputs.map((output) => output.textContent)",
+    )
+    raised = [error for error in errors if "Traceback" in error or "Error" in error]
+    assert not raised, "\n".join(raised)
+
+
+# From a key to the end of the frame that shows another picture. `look` is an expression whose value differs when the
+# picture does. A message posted while a frame is made is delivered when that frame is on its way to the screen.
+_PROBE = """(look) => {
+  const see = new Function(`return ${look}`);
+  window.moves = [];
+  document.addEventListener("keydown", () => {
+    const pressed = performance.now();
+    const before = see();
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      if (see() !== before) window.moves.push(performance.now() - pressed);
+      else requestAnimationFrame(() => channel.port2.postMessage(0));
+    };
+    requestAnimationFrame(() => channel.port2.postMessage(0));
+  }, true);
+}"""
+
+
+def slider_to_pixels(page: Any, control: Any, look: str, moves: int = 20) -> dict[str, float]:
+    """Milliseconds from an arrow key to the picture: lowest, median, 90th percentile and highest of some moves."""
+    page.evaluate(_PROBE, look)
+    control.focus()
+    for move in range(moves + 2):  # two to warm up
+        page.keyboard.press("ArrowRight" if move % 4 < 2 else "ArrowLeft")
+        page.wait_for_function(f"window.moves.length > {move}", timeout=10_000)
+    times = sorted(page.evaluate("window.moves")[2:])
+    return {
+        "lowest": times[0],
+        "median": statistics.median(times),
+        "p90": times[round(0.9 * (len(times) - 1))],
+        "highest": times[-1],
+    }
+
+
+def _missing(what: str) -> None:
+    """No browser: a skip on somebody's machine, a failure where all tests must run."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
+
+
+@pytest.fixture(scope="session")
+def _one_browser() -> Iterator[Browser]:
+    program = chromium()
+    if program is None:
+        _missing("no Chromium here: install it (Debian: apt-get install chromium) or name one in NLVIZ_CHROMIUM")
+    try:
+        import playwright  # noqa: F401
+    except ModuleNotFoundError:
+        _missing("playwright is not installed here: python3 start.py test brings it")
+    with Browser(str(program)) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(_one_browser: Browser) -> Iterator[Browser]:
+    """The session's Chromium; pages a test opened are closed after it."""
+    yield _one_browser
+    _one_browser.close_pages()
+
+
+@pytest.fixture(scope="session")
+def _one_lab(_one_browser: Browser) -> Iterator[Lab]:
+    with Lab(_one_browser) as running:
+        yield running
+
+
+@pytest.fixture
+def lab(_one_lab: Lab, browser: Browser) -> Lab:
+    """The session's JupyterLab."""
+    return _one_lab

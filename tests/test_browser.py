@@ -1,0 +1,491 @@
+"""Widgets in a real Chromium: on plain pages without a kernel or a network, and in JupyterLab."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+import nlviz as nl
+
+pytest_plugins = ("browser",)
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+CLASSES = 10
+
+
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
+    data = nl.tasks.digits(seed=0)
+    return data.x[:24], data.y[:24]
+
+
+def a_ledger(**more: Any) -> Any:
+    return nl.widgets.ledger(*digits(), **more)
+
+
+def a_trace() -> nl.Trace:
+    draw = np.random.default_rng(0)
+    return nl.Trace(
+        {
+            "accuracy": draw.random((2, 3, 41, 2)),
+            "error": draw.standard_normal((2, 41, 6)),
+            "memory": draw.standard_normal((2, 41, 5, 4)),
+        },
+        {
+            "accuracy": ("method", "lr", "step", "task"),
+            "error": ("method", "step", "query"),
+            "memory": ("method", "step", "row", "column"),
+        },
+        {"method": ["Hebb", "Delta"], "lr": [0.01, 0.1, 0.3], "task": ["A", "B"], "step": list(range(0, 82, 2))},
+    )
+
+
+BET = {"ask": "Which?", "options": {"up": "up", "down": "down"}, "reveal": {"up": "Yes.", "down": "No."}}
+
+
+def a_player(**more: Any) -> Any:
+    return nl.widgets.player(a_trace(), marks={"B begins": 40}, limits={"accuracy": (0, 1)}, **more)
+
+
+def a_quiz(**more: Any) -> Any:
+    choices = [{"say": word, "why": f"because of {word}", "right": word == "two"} for word in ("one", "two", "three")]
+    return nl.widgets.quiz([{"ask": f"Question `{n}`?", "choices": choices} for n in range(5)], **more)
+
+
+MAKERS: dict[str, Callable[..., Any]] = {"ledger": a_ledger, "player": a_player, "quiz": a_quiz}
+LOOK = """[...document.querySelectorAll('.nl path, .nl text, .nl p, .nl .nl-number')]
+  .map((part) => part.getAttribute('d') + part.textContent + part.hasAttribute('hidden')).join()"""
+
+
+@pytest.fixture(params=MAKERS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Callable[..., Any]:
+    """show(widget, ...): its page, opened where there is no network."""
+
+    def opened(widget: Any, **page: Any) -> Any:
+        shown = browser.open(nl.widgets.page(widget, tmp_path / "page.html", "A widget"), **page)
+        shown.wait_for_selector(".nl-summary:not(:empty)")
+        return shown
+
+    return opened
+
+
+def clean(page: Any) -> None:
+    assert page.problems == []
+    assert page.offsite == []
+
+
+# ---- every widget
+
+
+def test_a_key_changes_the_picture_without_kernel_or_network(show: Any, name: str) -> None:
+    page = show(MAKERS[name]())
+    before = page.evaluate(LOOK)
+    control = page.get_by_role("radio", name="two").first if name == "quiz" else page.get_by_role("slider").last
+    control.focus()
+    page.keyboard.press("Space" if name == "quiz" else "ArrowLeft")
+    page.wait_for_function(f"(before) => {LOOK} !== before", arg=before)
+    clean(page)
+
+
+def test_every_control_has_a_name(show: Any, name: str) -> None:
+    page = show(MAKERS[name]())
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    nodes = [node for node in tree if not node["ignored"]]
+    roles = ("slider", "radio", "radiogroup", "button", "img", "image", "group", "textbox", "checkbox")
+    found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes]
+    controls = [(role, words) for role, words in found if role in roles]
+    assert len([1 for role, _ in controls if role in ("slider", "radio", "button")]) > 4
+    assert [role for role, words in controls if not words.strip()] == []
+    assert page.evaluate("document.querySelectorAll('.nl input:not([data-lm-suppress-shortcuts=true])').length") == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('.nl svg')].every((one) => one.closest('[aria-hidden], [role=img]'))"
+    )
+
+
+@pytest.mark.parametrize("width", [360, 700, 1200])
+def test_nothing_scrolls_sideways(show: Any, name: str, width: int) -> None:
+    page = show(MAKERS[name](), width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_tab_reaches_every_control(show: Any, name: str) -> None:
+    page = show(MAKERS[name]())
+    groups = "new Set([...document.querySelectorAll('.nl input[type=radio]')].map((one) => one.name)).size"
+    rest = "document.querySelectorAll('.nl button:not(:disabled), .nl input[type=range]').length"
+    stops = page.evaluate(f"{groups} + {rest}")
+    reached = set()
+    for _ in range(stops):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("""[...document.querySelectorAll('.nl *')].indexOf(document.activeElement)"""))
+    assert -1 not in reached
+    assert len(reached) == stops
+
+
+def test_two_on_one_page_do_not_couple(browser: Any, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "two.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{MAKERS[name]().html()}{MAKERS[name]().html()}", "utf8")
+    page = browser.open(path)
+    page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
+    second = "JSON.stringify(document.querySelectorAll('.nl')[1].view.state)"
+    before = page.evaluate(second)
+    first = page.locator(".nl").first
+    checked = "[...document.querySelectorAll('.nl')[1].querySelectorAll('input')].map((one) => one.checked).join()"
+    marks = page.evaluate(checked)
+    first.locator("input").last.focus()
+    page.keyboard.press("Space" if name == "quiz" else "ArrowLeft")
+    page.wait_for_function(f"JSON.stringify(document.querySelectorAll('.nl')[0].view.state) !== {second}")
+    assert page.evaluate(second) == before
+    assert page.evaluate(checked) == marks
+    clean(page)
+
+
+def test_it_follows_the_theme(show: Any, name: str) -> None:
+    page = show(MAKERS[name]())
+    paper = "getComputedStyle(document.querySelector('.nl')).backgroundColor"
+    ink = "[...document.querySelector('.nl').view.ink.ink].join()"
+    light, written = page.evaluate(paper), page.evaluate(ink)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"(light) => {paper} !== light", arg=light)
+    page.wait_for_function(f"(written) => {ink} !== written", arg=written)
+    clean(page)
+
+
+def test_what_is_said_below_is_what_python_says(show: Any, name: str) -> None:
+    widget = MAKERS[name]()
+    page = show(widget)
+    for state in some_states(name, 6):
+        widget.state = state
+        page.evaluate("(state) => document.querySelector('.nl').view.change(state)", widget.state)
+        page.wait_for_function(
+            "(words) => document.querySelector('.nl-summary').textContent === words", arg=widget.summary(), timeout=5000
+        )
+    clean(page)
+
+
+# ---- the numbers: what JavaScript computes, at every corner and at random
+
+
+def corners(name: str) -> list[dict[str, Any]]:
+    ends: dict[str, tuple[Any, ...]] = {
+        "ledger": {
+            "lr": (0.01, 10.0),
+            "steps": (10, 240),
+            "order": ("drawn", "class", "one"),
+            "when": ("last", "every"),
+            "called": ({}, {"3": 7}),
+            "step": (0, 1),
+        },
+        "player": {"method": ("Hebb", "Delta"), "lr": (0.01, 0.3), "step": (0, 40)},
+        "quiz": {"answers": ([-1] * 5, [0] * 5, [2] * 5)},
+    }[name]
+    made = [dict(zip(ends, values, strict=True)) for values in itertools.product(*ends.values())]
+    if name == "ledger":  # the first and the last step, of the first and the last image
+        return [{**one, "step": one["step"] * one["steps"], "example": 23 * one["step"]} for one in made]
+    return made
+
+
+def some_states(name: str, count: int) -> list[dict[str, Any]]:
+    draw = random.Random(0)
+    made: list[dict[str, Any]] = []
+    for _ in range(count):
+        steps = draw.choice((10, 40, 80, 160))
+        wrong = {str(draw.randrange(24)): draw.randrange(CLASSES) for _ in range(draw.randrange(4))}
+        made.append(
+            {
+                "ledger": {
+                    "lr": draw.choice((0.02, 0.1, 0.5, 2.0, 5.0)),
+                    "steps": steps,
+                    "step": draw.randint(0, steps),
+                    "order": draw.choice(("drawn", "class", "one")),
+                    "when": draw.choice(("last", "every")),
+                    "called": wrong,
+                    "example": draw.randrange(24),
+                    "seed": draw.randrange(1000),
+                    "sorted": draw.random() < 0.5,
+                    "guess": draw.choice(("", "a", "same")),
+                },
+                "player": {
+                    "method": draw.choice(("Hebb", "Delta")),
+                    "lr": draw.choice((0.01, 0.1, 0.3)),
+                    "step": draw.randrange(41),
+                },
+                "quiz": {"answers": [draw.randrange(-1, 3) for _ in range(5)]},
+            }[name]
+        )
+    return made
+
+
+DRIVE = """async (state) => {
+  const { view } = document.querySelector('.nl');
+  view.change(state);
+  await new Promise(requestAnimationFrame);
+  const drawn = [...document.querySelectorAll('.nl *')].flatMap((one) => [...one.attributes].map((a) => a.value));
+  const plain = (value) => ArrayBuffer.isView(value) ? Array.from(value)
+    : value && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]))
+      : Array.isArray(value) ? value.map(plain) : value;
+  const broken = drawn.filter((one) => /NaN|undefined|Infinity/.test(one));
+  return { data: plain(view.data), W: plain(view.W), broken };
+}"""
+
+
+def taught(images: np.ndarray, labels: np.ndarray, shown: list[int], called: list[int], lr: float) -> Any:
+    """The layer once more, one plain step after the other: sizes of the surprises, W after each step, right ones."""
+    W = np.zeros((CLASSES, 64))
+    sizes, memories, right = [], [W], [int((labels == 0).sum())]
+    for image, label in zip(shown, called, strict=True):
+        logits = W @ images[image]
+        said = np.exp(logits - logits.max())
+        surprise = said / said.sum() - np.eye(CLASSES)[label]
+        W = W - lr * surprise[:, None] * images[image][None, :]
+        sizes.append(np.sqrt(np.sum(surprise**2)))
+        memories.append(W)
+        right.append(int((np.argmax(images @ W.T, axis=1) == labels).sum()))
+    return np.array(sizes), memories, right
+
+
+def test_the_reference_is_gradient_descent() -> None:
+    images, labels = (one.double() if one.is_floating_point() else one for one in digits())
+    shown, called = [0, 5, 2, 0], [int(labels[0]), 3, int(labels[2]), 9]
+    W = torch.zeros(CLASSES, 64, dtype=torch.float64, requires_grad=True)
+    sizes = []
+    for image, label in zip(shown, called, strict=True):
+        said = W @ images[image]
+        said.retain_grad()
+        torch.nn.functional.cross_entropy(said, torch.tensor(label)).backward()
+        sizes.append(said.grad.norm().item())
+        with torch.no_grad():
+            W -= 0.7 * W.grad
+        W.grad = None
+    ours, memories, _ = taught(images.numpy(), labels.numpy(), shown, called, 0.7)
+    np.testing.assert_allclose(ours, sizes, atol=1e-12)
+    np.testing.assert_allclose(memories[-1], W.detach().numpy(), atol=1e-12)
+
+
+def test_the_ledger_computes_what_numpy_computes(show: Any) -> None:
+    widget = a_ledger()
+    images, labels = (one.double().numpy() for one in digits())
+    page = show(widget)
+    for state in corners("ledger") + some_states("ledger", 24):
+        widget.state = state
+        state = widget.state
+        got = page.evaluate(DRIVE, state)
+        shown, called = widget.stream()
+        assert got["data"]["shown"] == shown
+        assert got["data"]["called"] == called
+        sizes, memories, right = taught(images, labels, shown, called, state["lr"])
+        np.testing.assert_allclose(got["data"]["size"], sizes, atol=1e-5, err_msg=str(state))
+        np.testing.assert_allclose(got["W"], memories[state["step"]].ravel(), atol=1e-5, err_msg=str(state))
+        assert got["data"]["right"] == right, state
+        assert got["broken"] == []
+    clean(page)
+
+
+def test_the_player_shows_the_trace(show: Any) -> None:
+    trace = a_trace()
+    widget = a_player()
+    page = show(widget)
+    for state in corners("player") + some_states("player", 24):
+        got = page.evaluate(DRIVE, state)
+        chosen = trace.select(method=state["method"])
+        accuracy = chosen.select(lr=state["lr"])["accuracy"]
+        lines, errors, memory = got["data"]["tracks"]
+        for task in range(2):
+            np.testing.assert_allclose(lines["bold"][task]["values"], accuracy[:, task], atol=1e-6)
+        np.testing.assert_allclose(errors["bold"][0]["values"], chosen["error"].mean(axis=1), atol=1e-6)
+        np.testing.assert_allclose(np.array(errors["thin"]).T, chosen["error"], atol=1e-6)
+        np.testing.assert_allclose(memory, chosen["memory"].ravel(), atol=1e-6)
+        assert got["broken"] == []
+    clean(page)
+
+
+def test_the_quiz_counts(show: Any) -> None:
+    page = show(a_quiz())
+    for state in corners("quiz") + some_states("quiz", 24):
+        got = page.evaluate(DRIVE, state)
+        assert got["data"]["marks"] == [answer == 1 for answer in state["answers"] if answer >= 0]
+        assert got["broken"] == []
+        assert page.locator(".nl-why:visible").count() == sum(answer >= 0 for answer in state["answers"])
+    clean(page)
+
+
+def test_every_preset_is_marked_and_draws(show: Any) -> None:
+    page = show(a_ledger())
+    chips = page.get_by_role("group", name="presets").get_by_role("button")
+    for chip in chips.all()[:-1]:
+        chip.press("Enter")
+        page.wait_for_function("(one) => one.getAttribute('aria-pressed') === 'true'", arg=chip.element_handle())
+        assert page.evaluate(DRIVE, {"step": 5})["broken"] == []
+    page.get_by_role("button", name="reset").press("Enter")
+    assert page.evaluate(
+        "view = document.querySelector('.nl').view, JSON.stringify(view.state) === JSON.stringify(view.start)"
+    )
+    clean(page)
+
+
+def test_seeded_numbers_are_the_same_in_the_browser(show: Any) -> None:
+    from nlviz.seeded import normals, uniform
+    from nlviz.widgets.base import join
+
+    page = show(a_quiz())
+    source = (
+        join(("base.js",))
+        + "return [uniform, normals].map((draw) => { draw = draw(seed); return Array.from({ length: 50 }, draw); });"
+    )
+    for seed in (0, 1, 7, 123456):
+        flat, bell = page.evaluate(f"(seed) => {{ {source} }}", seed)
+        assert flat == list(itertools.islice(uniform(seed), 50))
+        np.testing.assert_allclose(bell, list(itertools.islice(normals(seed), 50)), atol=1e-12)
+
+
+# ---- one by one
+
+
+def test_backspace_puts_a_slider_back(show: Any) -> None:
+    page = show(a_ledger(lr=0.5))
+    page.get_by_role("slider", name="step size").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.querySelector('.nl').view.state.lr") == 5
+    page.keyboard.press("Backspace")
+    assert page.evaluate("document.querySelector('.nl').view.state.lr") == 0.5
+
+
+def test_a_bet_is_made_by_key_and_answered(show: Any) -> None:
+    page = show(a_ledger())
+    assert not page.get_by_text("as strong as the mistake").is_visible()
+    page.get_by_role("button", name="all alike: it stores the example").press("Enter")
+    page.get_by_text("as strong as the mistake").wait_for()
+    assert page.evaluate("document.querySelector('.nl').view.state.guess") == "same"
+    page.keyboard.press("Enter")  # the focus stands on "bet again"
+    page.get_by_role("button", name="all alike: it stores the example").wait_for()
+
+
+def test_the_player_hides_what_follows_until_the_bet(show: Any) -> None:
+    page = show(a_player(bet=BET))
+    assert page.evaluate("document.querySelector('.nl').view.state.step") == 20
+    assert page.locator(".nl-future:visible").count() == 0
+    assert "at the end" not in page.locator(".nl-summary").inner_text()
+    page.get_by_role("button", name="up").press("Enter")
+    page.get_by_text("Yes.").wait_for()
+    assert page.locator(".nl-future:visible").count() == 2
+    page.wait_for_function("document.querySelector('.nl-summary').textContent.includes('at the end')")
+
+
+def test_the_playhead_is_dragged_in_the_picture(show: Any) -> None:
+    page = show(a_ledger())
+    box = page.locator(".nl-ledger").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 100, steps=4)
+    page.mouse.up()
+    step = page.evaluate("document.querySelector('.nl').view.state.step")
+    assert 30 < step < 50
+    assert (
+        page.get_by_role("slider", name="step", exact=True)
+        .get_attribute("aria-valuetext")
+        .startswith(f"step {step} of")
+    )
+
+
+def test_pointing_at_a_cell_tells_who_wrote_it(show: Any) -> None:
+    page = show(a_ledger())
+    cell = page.get_by_role("button", name="class 3 of W")
+    cell.locator("canvas").hover(position={"x": 20, "y": 20})
+    page.get_by_text("class 3, row").wait_for()
+    page.mouse.move(2, 2)
+    cell.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    page.get_by_text("class 3, mostly by").wait_for()
+    assert page.locator(".nl-writer").count() == 3
+
+
+@pytest.mark.parametrize("still", [False, True], ids=("moving", "reduced motion"))
+def test_play_runs_to_the_end(show: Any, still: bool) -> None:
+    page = show(a_player(step=0), still=still)
+    page.get_by_role("button", name="play").press("Enter")
+    if still:  # it jumps from mark to mark
+        page.wait_for_function("document.querySelector('.nl').view.state.step > 0")
+        assert page.evaluate("document.querySelector('.nl').view.state.step") == 20
+    page.wait_for_function("document.querySelector('.nl').view.state.step === 40")
+    page.get_by_role("button", name="play").wait_for()
+    clean(page)
+
+
+def test_your_function_is_drawn_over_ours(show: Any) -> None:
+    def surprise(W: torch.Tensor, x: torch.Tensor, y: int) -> torch.Tensor:
+        u = torch.softmax(W @ x, dim=0)
+        u[y] -= 1
+        return u / 2
+
+    page = show(a_ledger(fn=surprise, strict=True))
+    assert page.get_by_text("your function").count() == 1
+    assert page.evaluate("document.querySelector('.nl-yours').getAttribute('d').length") > 100
+
+
+@pytest.mark.parametrize("name", ["ledger", "player"])
+def test_slider_to_pixels_is_measured(show: Any, name: str, record_property: Any) -> None:
+    from browser import slider_to_pixels
+
+    page = show(MAKERS[name]())
+    words = {"ledger": "step size", "player": "lr"}[name]
+    look = "document.querySelector('.nl').querySelector('svg .nl-mild, svg .nl-bold').getAttribute('d')"
+    times = slider_to_pixels(page, page.get_by_role("slider", name=words), look)
+    record_property(f"{name}: slider to pixels, ms", times)
+    print(f"\n{name}: slider to pixels, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
+    assert times["median"] > 0
+
+
+# ---- in JupyterLab
+
+CELL = """
+import torch
+import nlviz as nl
+
+digits = nl.tasks.digits(seed=0)
+
+def surprise(W, x, y):
+    u = torch.softmax(W @ x, dim=0)
+    u[y] -= 1
+    return u / 2
+
+w = nl.widgets.ledger(digits.x[:40], digits.y[:40], fn=surprise)
+w
+"""
+
+
+def test_the_ledger_lives_in_jupyterlab(lab: Any, tmp_path: Path, record_property: Any) -> None:
+    from browser import run_all, slider_to_pixels
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.strip())])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "ledger.ipynb")
+    page = lab.open(tmp_path / "ledger.ipynb")
+    run_all(page)
+    page.wait_for_selector(".nl-summary:not(:empty)")
+    before = page.evaluate(LOOK)
+    mine = page.evaluate("document.querySelector('.nl-yours').getAttribute('d')")
+    slider = page.get_by_role("slider", name="step size")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"(before) => {LOOK} !== before", arg=before)
+    # and the kernel, told of it, has run the learner's function anew
+    page.wait_for_function("(mine) => document.querySelector('.nl-yours').getAttribute('d') !== mine", arg=mine)
+    look = "document.querySelector('.nl svg .nl-mild').getAttribute('d')"
+    times = slider_to_pixels(page, slider, look)
+    record_property("ledger in JupyterLab: slider to pixels, ms", times)
+    print("\nledger in JupyterLab, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
+    clean(page)
