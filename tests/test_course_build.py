@@ -14,6 +14,7 @@ import pytest
 
 import nlviz as nl
 from nlviz.course import build, masters
+from nlviz.course.keeping import fingerprint
 
 MASTER = '''# %% [markdown]
 # # 1 · A fake lesson
@@ -93,6 +94,7 @@ def test_built_notebooks_carry_nothing_of_a_machine(source: Path) -> None:
         assert notebook.metadata == {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
+            "nlviz": {"built": fingerprint(notebook.cells)},
             "title": "1 · A fake lesson",
         }
         codes = [cell for cell in notebook.cells if cell.cell_type == "code"]

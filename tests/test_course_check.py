@@ -73,7 +73,46 @@ def python_lists(u, x):
     return torch.tensor([[float(a * b) for b in x] for a in u], dtype=u.dtype)
 
 
+def written_then_read(w, v, g, lr, momentum):
+    v = momentum * v + g
+    return w - lr * v, v
+
+
+def with_alpha(w, v, g, lr, momentum):
+    velocity = torch.add(g, v, alpha=momentum)
+    return torch.sub(w, velocity, alpha=lr), velocity
+
+
+def descends_on_the_inner_problem(weights, velocity, gradient, rate, beta):
+    velocity = velocity.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(two_sums(velocity, gradient, beta), velocity)
+    return weights - rate * (velocity - slope), velocity - slope
+
+
+def the_packages_rule(w, v, g, lr, momentum):
+    step, state, _ = nl.optim.Momentum(lr=lr, momentum=momentum).update(g, {"velocity": v}, w)
+    return w + step, state["velocity"]
+
+
+def two_dots(v, g, momentum):
+    return -v.dot(g) + 0.5 * (1 - momentum) * v.dot(v)
+
+
+def two_sums(v, g, momentum):
+    return (v.square() * (1 - momentum) / 2 - v * g).sum()
+
+
+def one_product(velocity, gradient, beta):
+    return velocity @ (0.5 * (1.0 - beta) * velocity - gradient)
+
+
+def squared_length(v, g, momentum):
+    return torch.linalg.vector_norm(v) ** 2 * (1 - momentum) / 2 - torch.einsum("i,i->", v, g)
+
+
 RIGHT = [
+    *(("03.A", fn) for fn in (written_then_read, with_alpha, descends_on_the_inner_problem, the_packages_rule)),
+    *(("03.B", fn) for fn in (two_dots, two_sums, one_product, squared_length)),
     *(("01.A", fn) for fn in (onehot_subtracted, exponentials_by_hand, autograd_does_it)),
     *(("01.B", fn) for fn in (outer_product, a_loop_over_the_rows, added_to_a_copy, autograd_step)),
     *(("00.A", fn) for fn in (torch.outer, broadcast, python_lists)),
@@ -110,7 +149,7 @@ def test_every_property_is_broken_by_some_mutant_and_hints_grow(one: exercise.Ex
 def _runs(fn: Any, holds: Any) -> bool:
     try:
         holds(fn)
-    except RuntimeError:
+    except (RuntimeError, ValueError):  # what torch says, what unpacking says
         return False
     return True
 
@@ -252,6 +291,103 @@ def test_the_stop_button_passes_through() -> None:
 def test_gradients_may_be_switched_off_in_the_notebook() -> None:
     with torch.no_grad():
         assert nl.check("01.A", onehot_subtracted).passed
+
+
+# Several results -------------------------------------------------------------------------------------------------
+
+
+def _with(change):
+    """The right step, and what `change` makes of its two results."""
+    return lambda w, v, g, lr, momentum: change(*written_then_read(w, v, g, lr, momentum))
+
+
+def changes_both(w, v, g, lr, momentum):
+    v.mul_(momentum).add_(g)
+    return w.sub_(lr * v) + 1, v
+
+
+def forgets_to_return_them(w, v, g, lr, momentum):
+    written_then_read(w, v, g, lr, momentum)
+
+
+ASKED = "2 results are asked for, as in `return a, b`: the new weights, then the new velocity"
+SEVERAL = {
+    "one tensor": (_with(lambda w, v: v), f"your function returns a Tensor; {ASKED}"),
+    "one stacked": (_with(lambda w, v: torch.stack([w, v])), f"your function returns a Tensor; {ASKED}"),
+    "a list": (_with(lambda w, v: [w, v]), f"your function returns a list; {ASKED}"),
+    "too few": (_with(lambda w, v: (v,)), f"your function returns a tuple of 1; {ASKED}"),
+    "too many": (_with(lambda w, v: (w, v, v)), f"your function returns a tuple of 3; {ASKED}"),
+    "nothing": (forgets_to_return_them, "your function returns None: is there a return?"),
+    "one is nothing": (
+        _with(lambda w, v: (w, None)),
+        "for the new velocity your function returns None; a tensor of shape (6,) is asked for",
+    ),
+    "one of another shape": (
+        _with(lambda w, v: (w[:2], v)),
+        "at seed 0 for the new weights yours has shape (2,) where (6,) is asked for",
+    ),
+    "one in float32": (
+        _with(lambda w, v: (w, v.float())),
+        "for the new velocity yours is torch.float32 where torch.float64 is asked for: keep the dtype",
+    ),
+    "one with NaN": (
+        _with(lambda w, v: (w, v * float("nan"))),
+        "at seed 0 for the new velocity 6 of your 6 numbers are NaN or infinite",
+    ),
+    "in place": (changes_both, "your function changed its arguments w and v in place: work on a new tensor"),
+    "the first": (_with(lambda w, v: (w + 1, v)), "(the largest of 6 differences); none in the new velocity"),
+    "the second": (_with(lambda w, v: (w, v + 1)), "(the largest of 6 differences); none in the new weights"),
+    "both": (_with(lambda w, v: (w + 1, v + 1)), "(the largest of 6 differences); others in the new velocity"),
+    "swapped": (_with(lambda w, v: (v, w)), "others in the new velocity. Both are right, but they come in the wrong"),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_of_several_results_the_wrong_one_is_named(name: str) -> None:
+    fn, words = SEVERAL[name]
+    verdict = nl.check("03.A", fn)
+    assert verdict.status == "not yet"
+    assert words in verdict.message
+    assert "\n" not in str(verdict)
+
+
+def test_a_wrong_entry_of_one_result_is_told_with_its_name_and_place() -> None:
+    def slips(w, v, g, lr, momentum):
+        after, velocity = written_then_read(w, v, g, lr, momentum)
+        return after, torch.cat([velocity[:1], 2 * velocity[1:2], velocity[2:]])
+
+    right = float(exercise.find("03.A").truth(*exercise.find("03.A").cases(0))[1][1])
+    told = f"at seed 0 for the new velocity yours gives {2 * right:.3g} at [1] where {right:.3g} is right"
+    assert nl.check("03.A", slips).message == f"{told} (the only difference); none in the new weights"
+
+
+def test_swapped_results_of_different_shapes_are_told_by_their_shapes() -> None:
+    one = exercise.Exercise(
+        id="99.A",
+        name="spread",
+        task="The mean of some numbers, and how far each is from it.",
+        cases=lambda seed: (torch.arange(3.0, dtype=torch.float64) + seed,),
+        truth=lambda x: (x.mean(), x - x.mean()),
+        properties=(),
+        mutants=(exercise.Mutant("swapped", lambda x: (x - x.mean(), x.mean()), "The mean comes first."),),
+        hints=(),
+        gives=("the mean", "the distances"),
+    )
+    assert judge(one, lambda x: (x.sum() / 3, x - x.sum() / 3)).passed
+    told = judge(one, lambda x: (x - x.mean(), x.mean())).message
+    assert told == "at seed 0 for the mean yours has shape (3,) where () is asked for. The mean comes first."
+
+
+def test_several_results_where_one_is_asked_for() -> None:
+    told = nl.check("01.A", lambda W, x, y: (onehot_subtracted(W, x, y), W)).message
+    assert told == "your function returns a tuple; a tensor of shape (10,) is asked for"
+
+
+def test_a_property_may_ask_autograd_and_says_when_it_finds_no_way() -> None:
+    def number_only(v, g, momentum):
+        return torch.tensor(two_dots(v, g, momentum).item(), dtype=v.dtype)
+
+    assert "but autograd finds no way from yours back to v" in nl.check("03.B", number_only).message
 
 
 # Stubs -----------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from nlviz.course import build, masters
 from nlviz.runtime import project
 
 FOLDER = project() / "notebooks"
-LEARNER = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
-SOLVED = sorted((FOLDER / "solutions").glob("[0-9][0-9]_*.ipynb"))
+LEARNER = [FOLDER / f"{path.stem}.ipynb" for path in masters.masters()]  # not what `build` set aside, not a copy
+SOLVED = [FOLDER / "solutions" / path.name for path in LEARNER]
 HANG = 600  # seconds
 
 
@@ -42,7 +42,7 @@ def test_a_notebook_holds_no_outputs(path: Path) -> None:
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert codes
     assert all(cell.outputs == [] and cell.execution_count is None for cell in codes)
-    assert set(notebook.metadata) == {"kernelspec", "language_info", "title"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "nlviz", "title"}
     assert "Run All" in notebook.cells[0].source
 
 

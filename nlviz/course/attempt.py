@@ -120,12 +120,23 @@ def attempt(fn: Callable[..., Any], arguments: dict[str, Any], seconds: float) -
     except (Exception, SystemExit) as error:
         return Outcome(trouble=sentence(error, fn))
     changed = tuple(name for name, before in arguments.items() if not same(before, given[name]))
-    return Outcome(value.detach() if isinstance(value, torch.Tensor) else value, changed=changed)
+    return Outcome(detached(value), changed=changed)
 
 
 def copied(value: Any) -> Any:
-    """A copy that nobody else holds."""
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+    """A copy that nobody else holds; autograd finds its way through it."""
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def detached(value: Any) -> Any:
+    """A result without its history, or each of several.
+
+    >>> detached((torch.ones(1, requires_grad=True), 2))
+    (tensor([1.]), 2)
+    """
+    if isinstance(value, tuple):
+        return tuple(map(detached, value))
+    return value.detach() if isinstance(value, torch.Tensor) else value
 
 
 def same(a: Any, b: Any) -> bool:

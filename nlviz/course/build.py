@@ -4,7 +4,8 @@
     python -m nlviz build --check     only say which are out of step
 
 A built notebook has no outputs and no solutions (or all of them, in solutions/), and its cells have ids made from
-their content in the master: who edits one cell changes one id, in both.
+their content in the master: who edits one cell changes one id, in both. A notebook that somebody has worked in is
+kept beside the new one, under a name of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 from ..runtime import need, project
 from . import exercise
+from .keeping import fingerprint, keep
 from .masters import BEGIN, END, MasterError, masters, solved, stub
 
 _KEPT = ("exercise", "tags")  # what of a cell's metadata goes into the notebook
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MasterError, FileNotFoundError, ModuleNotFoundError) as error:
         print(error)
         return 1
-    stale = [path for path, wanted in text.items() if not path.exists() or path.read_text("utf8") != wanted]
+    stale = [path for path, wanted in text.items() if not path.exists() or _read(path) != wanted]
     orphans = sorted(set(_standing()) - set(text))
     for path in orphans:
         print(f"{_short(path)} has no master in notebooks/src: write one, or delete it")
@@ -61,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1 if stale or orphans else 0
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if kept := keep(path, text[path]):
+            print(f"{_short(path)} {kept}")
         path.write_text(text[path], "utf8", newline="\n")
         print(f"built {_short(path)}")
     print(f"{len(text) - len(stale)} of {len(text)} notebooks were in step already")
@@ -71,8 +75,12 @@ def _short(path: Path) -> str:
     return path.relative_to(project()).as_posix()
 
 
+def _read(path: Path) -> str:
+    return path.read_text("utf8", errors="replace")  # a damaged file is out of step, and no more than that
+
+
 def _standing() -> list[Path]:
-    """The built notebooks on disk; a copy somebody made in JupyterLab has another kind of name."""
+    """The built notebooks on disk; a copy made in JupyterLab, and what `keep` sets aside, have other kinds of names."""
     folder = project() / "notebooks"
     found = [*folder.glob("*.ipynb"), *(folder / "solutions").glob("*.ipynb")]
     return [path for path in found if re.fullmatch(r"\d\d_\w+", path.stem)]
@@ -134,6 +142,7 @@ def _notebook(cells: list[Any], turned: Callable[[str, str], str], path: Path) -
     metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
+        "nlviz": {"built": fingerprint(built)},
         "title": _title(cells, path),
     }
     notebook = v4.new_notebook(cells=built, metadata=metadata)

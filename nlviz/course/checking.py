@@ -1,7 +1,8 @@
 """The check of an exercise: one line that says what holds, or what does not and why.
 
 In this order: is it a function, written, of the right arguments; does it return a tensor of the right shape and
-precision; does it leave its arguments alone; are the numbers right on three seeded cases; do the properties hold.
+precision, or as many of them as are asked for; does it leave its arguments alone; are the numbers right on three
+seeded cases; do the properties hold.
 What fails first is the symptom; if a usual mistake gives just these answers, its hint follows.
 """
 
@@ -15,12 +16,12 @@ import torch
 
 from . import records
 from .answers import Verdict
-from .attempt import Outcome, TimeUpError, attempt, copied, sentence, unwritten, within
+from .attempt import Outcome, TimeUpError, attempt, copied, detached, sentence, unwritten, within
 from .exercise import Exercise, find
+from .symptoms import CLOSE, kind, symptom
 
 SEEDS = (0, 1, 2)
 OURS = "nlviz.course.solution"  # the __module__ of functions that `carry_on` lends
-_CLOSE = 1e-8  # absolute and relative: another order of summation passes, single precision does not
 
 
 def check(exercise_id: str, fn: Callable[..., Any], seconds: float = 5.0) -> Verdict:
@@ -72,13 +73,13 @@ def judge(exercise: Exercise, fn: Callable[..., Any], seconds: float = 5.0) -> V
         if outcomes[-1].stopped:
             break
     symptoms = [
-        _symptom(seed, outcome, exercise.truth(*map(copied, case.values())))
+        symptom(exercise, seed, outcome, exercise.truth(*map(copied, case.values())))
         for seed, case, outcome in zip(SEEDS, cases, outcomes, strict=False)
     ]
-    symptom = next(filter(None, symptoms), "") or _broken_property(exercise, fn, seconds)
-    if symptom:
+    trouble = next(filter(None, symptoms), "") or _broken_property(exercise, fn, seconds)
+    if trouble:
         hint = _mistake(exercise, cases, outcomes)
-        return Verdict(exercise.id, "not yet", f"{symptom}. {hint}" if hint else symptom)
+        return Verdict(exercise.id, "not yet", f"{trouble}. {hint}" if hint else trouble)
     held = [f"right on {len(SEEDS)} seeded cases", *(words for words, _ in exercise.properties)]
     return Verdict(exercise.id, "pass", "; ".join(held))
 
@@ -87,7 +88,7 @@ def _not_the_function(exercise: Exercise, fn: object) -> str:
     """Why this cannot be the function that was asked for."""
     asked = f'nl.check("{exercise.id}", {exercise.name})'
     if not callable(fn):
-        return f"give the function itself, without brackets: `{asked}`; this is {_kind(fn)}"
+        return f"give the function itself, without brackets: `{asked}`; this is {kind(fn)}"
     try:
         signature = inspect.signature(fn)
     except (TypeError, ValueError):  # something built in: the call will show
@@ -102,61 +103,13 @@ def _not_the_function(exercise: Exercise, fn: object) -> str:
     return ""
 
 
-def _symptom(seed: int, outcome: Outcome, expected: torch.Tensor) -> str:
-    """What is wrong with one outcome, with the learner's own numbers, or ""."""
-    value = outcome.value
-    if outcome.stopped:
-        return f"your function was stopped: {outcome.trouble}; does every loop in it end?"
-    if outcome.trouble:
-        return f"at seed {seed} your function raised {outcome.trouble}"
-    if value is None:
-        return "your function returns None: is there a return?"
-    if not isinstance(value, torch.Tensor):
-        return f"your function returns {_kind(value)}; a tensor of shape {tuple(expected.shape)} is asked for"
-    if value.shape != expected.shape:
-        return f"at seed {seed} yours has shape {tuple(value.shape)} where {tuple(expected.shape)} is asked for"
-    if value.dtype != expected.dtype:
-        return (
-            f"yours is {value.dtype} where {expected.dtype} is asked for: keep the dtype of the tensors you are given"
-        )
-    if outcome.changed:
-        names = " and ".join(outcome.changed)
-        return f"your function changed its argument {names} in place: work on a new tensor and return that"
-    if bad := int((~value.isfinite()).sum()):
-        many = f"{bad} of your {value.numel()} numbers"
-        return f"at seed {seed} {many} are NaN or infinite: look for 0/0, log(0) or a large exp"
-    return _difference(seed, value, expected)
-
-
-def _difference(seed: int, value: torch.Tensor, expected: torch.Tensor) -> str:
-    """The largest difference, where it is, and how many there are."""
-    wrong = ~torch.isclose(value, expected, rtol=_CLOSE, atol=_CLOSE)
-    if not wrong.any():
-        return ""
-    gap = (value - expected).abs().flatten()
-    worst, many = int(gap.argmax()), int(wrong.sum())
-    place = ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(worst), expected.shape))
-    yours, right = _two(float(value.flatten()[worst]), float(expected.flatten()[worst]))
-    rank = "the only difference" if many == 1 else f"the largest of {many} differences"
-    entry = f" at [{place}]" if place else ""
-    near = "; this close, a step in float32 is likely" if gap.max() < 1e-6 * expected.abs().max() else ""
-    return f"at seed {seed} yours gives {yours}{entry} where {right} is right ({rank}{near})"
-
-
-def _two(a: float, b: float) -> tuple[str, str]:
-    """Two different numbers in as few digits as tell them apart."""
-    for digits in range(3, 17):
-        if (short := f"{a:.{digits}g}") != (other := f"{b:.{digits}g}"):
-            break
-    return short, other
-
-
 def _broken_property(exercise: Exercise, fn: Callable[..., Any], seconds: float) -> str:
     """The first property that does not hold, as a sentence, or ""."""
 
     def careful(*arguments: Any) -> Any:
         value = fn(*map(copied, arguments))
-        return value.detach() if isinstance(value, torch.Tensor) else value
+        slope_asked = any(isinstance(one, torch.Tensor) and one.requires_grad for one in arguments)
+        return value if slope_asked else detached(value)
 
     for words, holds in exercise.properties:
         try:
@@ -189,15 +142,13 @@ def _alike(one: Outcome, other: Outcome) -> bool:
         return False
     if one.trouble:
         return one.trouble.split(" in line ")[0] == other.trouble.split(" in line ")[0]
-    a, b = one.value, other.value
-    if not isinstance(a, torch.Tensor) or a.shape != b.shape or a.dtype != b.dtype:
+    return _equal(one.value, other.value)
+
+
+def _equal(a: object, b: object) -> bool:
+    """Tensors of the same numbers, or tuples of such."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or a.shape != b.shape or a.dtype != b.dtype:
         return False
-    return torch.allclose(a, b, rtol=_CLOSE, atol=_CLOSE)
-
-
-def _kind(value: object) -> str:
-    """A thing and its type, in words."""
-    if value is ...:
-        return "`...`, the dots of the stub"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return torch.allclose(a, b, rtol=CLOSE, atol=CLOSE)

@@ -46,12 +46,13 @@ class Exercise:
         name: of the function to write.
         task: one line that says what it does.
         cases: seed -> the arguments of one call; floating-point tensors in float64.
-        truth: the same arguments -> the right answer, one tensor, by a way that is not the solution's. The names of its
-            arguments are the names the learner is told.
+        truth: the same arguments -> the right answer, by a way that is not the solution's: one tensor, or a tuple of
+            them. The names of its arguments are the names the learner is told.
         properties: sentences that hold for a right answer, each with a predicate: function -> True, False, or a
-            string that says what was seen instead.
+            string that says what was seen instead. The function it gets works on copies; autograd goes through it.
         mutants: the usual wrong answers, each with its hint. The first that gives the learner's answers is named.
         hints: from a nudge to nearly everything.
+        gives: what each tensor of a tuple is, as in "for the new weights"; empty where the answer is one tensor.
 
     >>> find("01.A").name
     'surprise'
@@ -61,10 +62,11 @@ class Exercise:
     name: str
     task: str
     cases: Callable[[int], tuple[Any, ...]]
-    truth: Callable[..., Tensor]
+    truth: Callable[..., Tensor | tuple[Tensor, ...]]
     properties: tuple[tuple[str, Callable[[Function], bool | str]], ...]
     mutants: tuple[Mutant, ...]
     hints: tuple[str, ...]
+    gives: tuple[str, ...] = ()
 
     @property
     def arguments(self) -> tuple[str, ...]:

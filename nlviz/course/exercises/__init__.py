@@ -1,1 +1,1 @@
-"""The exercises, one file a lesson: TITLE, EXERCISES, QUESTIONS."""
+"""The exercises: a lesson is lesson_NN, with TITLE, EXERCISES and QUESTIONS; long ones have a file for each part."""
