@@ -186,7 +186,7 @@ def _lessons() -> str:
         folder = project() / "notebooks"
     except FileNotFoundError as absent:
         raise _Ill("not beside the package", str(absent)) from None
-    lessons = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    lessons = [path for path in folder.glob("[0-9][0-9]_*.ipynb") if "." not in path.stem]  # no copies set aside
     if not lessons:
         raise _Ill(f"none in {folder}")
     return f"{len(lessons)} in {folder}"

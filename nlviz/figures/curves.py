@@ -43,16 +43,30 @@ def lines(
         ax.plot(over, heights, linestyle=dash, color=colour, marker="o" if len(over) <= 12 else None, markersize=4)
         if half is not None and name in half:
             ax.fill_between(over, heights - half[name], heights + half[name], color=colour, alpha=0.15, linewidth=0)
-        ax.annotate(
-            name,
-            (over[-1], heights[-1]),
-            xytext=(8, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            annotation_clip=False,
-        )
     ax.set(xlabel=x, ylabel=y, xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    _name_ends(ax, list(curves))
     ends = "; ".join(f"{name}: from {np.ravel(h)[0]:.3g} to {np.ravel(h)[-1]:.3g}" for name, h in curves.items())
     figure.alt = f"{y} over {x}. {ends}."
     return figure
+
+
+def _name_ends(ax: Axes, names: Sequence[str]) -> None:
+    """Each line's name behind its end, in its colour; names that would meet move apart."""
+    ends = {name: tuple(np.asarray(line.get_xydata())[-1]) for name, line in zip(names, ax.lines[-len(names) :], strict=True)}
+    height = {name: float(ax.transData.transform(end)[1]) for name, end in ends.items()}
+    apart = 1.3 * ax.figure.dpi / 72 * 11  # pixels from one line of words to the next
+    place: dict[str, float] = {}
+    for name in sorted(names, key=height.__getitem__):
+        place[name] = max(height[name], max(place.values(), default=-np.inf) + apart)
+    middle = np.mean([place[name] - height[name] for name in names])
+    for name, line in zip(names, ax.lines[-len(names) :], strict=True):
+        up = (place[name] - middle - height[name]) * 72 / ax.figure.dpi
+        ax.annotate(
+            name,
+            ends[name],
+            xytext=(8, up),
+            textcoords="offset points",
+            color=line.get_color(),
+            va="center",
+            annotation_clip=False,
+        )

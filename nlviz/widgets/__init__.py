@@ -1,9 +1,10 @@
 """Pictures with controls, drawn by the browser: in JupyterLab, and on a plain page without a kernel."""
 
 from .forgetting import overwriting
+from .gradient_tape import tape
 from .pages import page
 from .self_test import quiz
 from .surprise_ledger import ledger
 from .trace_player import player
 
-__all__ = ["ledger", "overwriting", "page", "player", "quiz"]
+__all__ = ["ledger", "overwriting", "page", "player", "quiz", "tape"]
