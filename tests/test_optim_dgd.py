@@ -174,3 +174,18 @@ def test_hooks_can_be_taken_off(like: Any, draw: Draw) -> None:
     model(draw(3, 5)).mean().backward()
     with pytest.raises(ValueError, match="no input was seen"):
         seen.gram(model[0].weight)
+
+
+def test_a_layer_that_is_not_due_goes_on_collecting_its_inputs(like: Any, draw: Draw, close: Close) -> None:
+    """A slow level steps with the inputs of its whole period, not with those of its last step."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3, **like), torch.nn.Linear(3, 2, **like))
+    seen = optim.inputs(model)
+    opt = optim.Optimizer(model.parameters(), optim.DGD(lr=0.1), inputs=seen)
+    fast, slow = model[1].weight, model[0].weight
+    batches = [draw(4, 3, seed=s) for s in range(2)]
+    for x in batches:
+        model(x).square().mean().backward()
+        slow.grad = None
+        opt.step()
+    assert fast not in seen._sums
+    close(seen.gram(slow), torch.cat(batches).mT @ torch.cat(batches) / 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -37,10 +38,11 @@ class Inputs:
             )
         return self._sums[weight] / self._counts[weight]
 
-    def clear(self) -> None:
-        """Forget what was collected."""
-        self._sums.clear()
-        self._counts.clear()
+    def clear(self, weights: Iterable[Tensor] | None = None) -> None:
+        """Forget what was collected: of these weights, or of all."""
+        for weight in list(self._sums) if weights is None else weights:
+            self._sums.pop(weight, None)
+            self._counts.pop(weight, None)
 
     def remove(self) -> None:
         """Take the hooks off the model."""
