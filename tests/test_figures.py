@@ -28,6 +28,7 @@ FIGURES = {
     "tiles": lambda: nl.figures.tiles(np.random.default_rng(0).normal(size=(10, 64)), title="W"),
     "ranking": lambda: nl.figures.ranking(np.linspace(0, 1, 50), np.linspace(0.9, 1, 50)),
     "lines": lambda: nl.figures.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, x="step", y="error", log="x"),
+    "intervals": lambda: nl.figures.intervals({"a": [1, 2, 3], "b": [2, 2.5, 3]}, x="score", chance=1),
     "memory": lambda: nl.figures.memory(trace().select(method=repr(nl.Delta()))),
     "recall": lambda: nl.figures.recall(trace()),
 }

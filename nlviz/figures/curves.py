@@ -52,14 +52,15 @@ def lines(
 
 def _name_ends(ax: Axes, names: Sequence[str]) -> None:
     """Each line's name behind its end, in its colour; names that would meet move apart."""
-    ends = {name: tuple(np.asarray(line.get_xydata())[-1]) for name, line in zip(names, ax.lines[-len(names) :], strict=True)}
+    drawn = dict(zip(names, ax.lines[-len(names) :], strict=True))
+    ends = {name: tuple(np.asarray(line.get_xydata())[-1]) for name, line in drawn.items()}
     height = {name: float(ax.transData.transform(end)[1]) for name, end in ends.items()}
     apart = 1.3 * ax.figure.dpi / 72 * 11  # pixels from one line of words to the next
     place: dict[str, float] = {}
     for name in sorted(names, key=height.__getitem__):
         place[name] = max(height[name], max(place.values(), default=-np.inf) + apart)
     middle = np.mean([place[name] - height[name] for name in names])
-    for name, line in zip(names, ax.lines[-len(names) :], strict=True):
+    for name, line in drawn.items():
         up = (place[name] - middle - height[name]) * 72 / ax.figure.dpi
         ax.annotate(
             name,
