@@ -31,7 +31,7 @@ _PACKAGES = (
 )
 _NOUNS = {
     "trace": ("Trace",),
-    "memory": ("Hebb", "Delta"),
+    "memory": ("Attention", "DGD", "Deep", "Delta", "Hebb", "Omega", "Titans"),
     "loops": ("descend", "run"),
     "course": ("check", "hint", "solution", "progress", "carry_on", "questions"),
     "checkup": ("doctor",),

@@ -32,7 +32,11 @@ class Rule(Protocol):
         """The state before anything was written."""
 
     def write(self, state: Any, key: Tensor, value: Tensor) -> tuple[Any, Info]:
-        """The state after one pair, and what happened for the reader."""
+        """The state after one pair, and what happened for the reader; `info["error"]` is value − what was recalled.
+
+        A rule that has them takes `lr`, `keep` and `momentum` of this write, numbers or tensors `(...,)`, and `at`,
+        the memory its gradient is taken at where that is not the memory written to.
+        """
 
     def read(self, state: Any, query: Tensor) -> Tensor:
         """What the memory answers, `(..., d_value)`."""
@@ -80,10 +84,9 @@ def rate(chosen: Rate, default: float, dims: int) -> float | Tensor:
     return default if chosen is None else chosen
 
 
-def check_pair(rule: object, M: Tensor, key: Tensor, value: Tensor | None = None) -> None:
+def check_widths(rule: object, d_key: int, d_value: int, key: Tensor, value: Tensor | None = None) -> None:
     """Say what does not fit, and what to type, before a product of matrices says it worse."""
     name = type(rule).__name__
-    d_value, d_key = M.shape[-2:]
     if key.shape[-1] != d_key:
         raise ValueError(
             f"{name}: the key has {key.shape[-1]} features, this memory was made for {d_key}; "
@@ -94,6 +97,18 @@ def check_pair(rule: object, M: Tensor, key: Tensor, value: Tensor | None = None
             f"{name}: the value has {value.shape[-1]} features, this memory was made for {d_value}; "
             f"make it with init(d_key={d_key}, d_value={value.shape[-1]})"
         )
+
+
+def check_pair(rule: object, M: Tensor, key: Tensor, value: Tensor | None = None) -> None:
+    """The same for a matrix memory `(..., d_value, d_key)`."""
+    check_widths(rule, M.shape[-1], M.shape[-2], key, value)
+
+
+def check_shares(rule: object, **rates: float) -> None:
+    """A kept share is a number from 0 to 1; more than 1 would let the memory grow by itself."""
+    for name, number in rates.items():
+        if not 0 <= number <= 1:
+            raise ValueError(f"{type(rule).__name__}: {name} is the factor that stays, from 0 to 1; got {number}")
 
 
 class MatrixMemory:

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from .base import Info, MatrixMemory, Rate, apply, check_pair, outer, rate
+from .base import Info, Rate, apply, check_pair, check_shares, outer, rate
+from .chunk_exact import RankOne, Row
+from .chunks import Steps
 
 
 @dataclass(frozen=True)
-class Delta(MatrixMemory):
+class Delta(RankOne):
     """A matrix memory that writes only the difference between what it should say and what it says.
 
     Args:
@@ -38,9 +41,48 @@ class Delta(MatrixMemory):
     lr: float = 1.0
     keep: float = 1.0
 
-    def write(self, M: Tensor, key: Tensor, value: Tensor, lr: Rate = None, keep: Rate = None) -> tuple[Tensor, Info]:
-        """Correct one pair; `lr` and `keep` of this write may be given as numbers or tensors `(...,)`."""
+    def __post_init__(self) -> None:
+        check_shares(self, keep=self.keep)
+
+    def write(
+        self, M: Tensor, key: Tensor, value: Tensor, lr: Rate = None, keep: Rate = None, at: Tensor | None = None
+    ) -> tuple[Tensor, Info]:
+        """Correct one pair; `lr` and `keep` of this write may be given as numbers or tensors `(...,)`.
+
+        `at` is the memory whose error is corrected, where that is not the one written to.
+        """
         check_pair(self, M, key, value)
         M = rate(keep, self.keep, 2) * M
-        error = value - apply(M, key)
+        error = value - apply(M if at is None else at, key)
         return M + outer(rate(lr, self.lr, 1) * error, key), {"error": error}
+
+    def row(self, keys: Tensor, lr: Steps, keep: Steps) -> Row:
+        """M (keep I − keep lr k kᵀ) + lr v kᵀ."""
+        return Row(keep=keep, erase=keep * lr, write=lr)
+
+
+def delta_chunk(M: Tensor, keys: Tensor, values: Tensor, lr: float = 1.0) -> tuple[Tensor, Tensor]:
+    """All writes of one chunk at once, in the fewest lines: what `scan` does for every rule of the family.
+
+    Each error depends on what earlier writes of the chunk have put under similar keys. Written down for all steps that
+    is a triangular system of equations, (I + lr tril(K Kᵀ, −1)) E = V − K Mᵀ.
+
+    Args:
+        M: `(..., d_value, d_key)`, the memory before the chunk.
+        keys, values: `(..., T, d_key)`, `(..., T, d_value)`
+        lr: as in `Delta`.
+
+    Returns:
+        The memory after the chunk, and every error as the loop would have met it, `(..., T, d_value)`.
+
+    Source: the UT transform of DeltaNet (Yang et al. 2024).
+
+    >>> import torch
+    >>> key = torch.tensor([[1.0, 0.0]])
+    >>> M, errors = delta_chunk(torch.zeros(1, 2), key.expand(2, 2), torch.tensor([[3.0], [5.0]]))
+    >>> errors.mT                                 # the second write meets what the first has left
+    tensor([[3., 2.]])
+    """
+    overlap = (keys @ keys.mT).tril(-1)
+    errors = torch.linalg.solve_triangular(lr * overlap, values - keys @ M.mT, upper=False, unitriangular=True)
+    return M + lr * errors.mT @ keys, errors

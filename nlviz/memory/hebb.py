@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .base import Info, MatrixMemory, Rate, apply, check_pair, outer, rate
+from .base import Info, Rate, apply, check_pair, check_shares, outer, rate
+from .chunk_exact import RankOne, Row
+from .chunks import Steps
 
 
 @dataclass(frozen=True)
-class Hebb(MatrixMemory):
+class Hebb(RankOne):
     """A matrix memory that adds every pair it is given.
 
     Args:
@@ -37,8 +39,20 @@ class Hebb(MatrixMemory):
     lr: float = 1.0
     keep: float = 1.0
 
-    def write(self, M: Tensor, key: Tensor, value: Tensor, lr: Rate = None, keep: Rate = None) -> tuple[Tensor, Info]:
-        """Add one pair; `lr` and `keep` of this write may be given as numbers or tensors `(...,)`."""
+    def __post_init__(self) -> None:
+        check_shares(self, keep=self.keep)
+
+    def write(
+        self, M: Tensor, key: Tensor, value: Tensor, lr: Rate = None, keep: Rate = None, at: Tensor | None = None
+    ) -> tuple[Tensor, Info]:
+        """Add one pair; `lr` and `keep` of this write may be given as numbers or tensors `(...,)`.
+
+        The gradient −v kᵀ is the same at every memory, so `at` only moves the error that is reported.
+        """
         check_pair(self, M, key, value)
-        error = value - apply(M, key)  # not used by the rule: for the reader to compare
+        error = value - apply(M if at is None else at, key)  # not used by the rule: for the reader to compare
         return rate(keep, self.keep, 2) * M + outer(rate(lr, self.lr, 1) * value, key), {"error": error}
+
+    def row(self, keys: Tensor, lr: Steps, keep: Steps) -> Row:
+        """M keep I + lr v kᵀ."""
+        return Row(keep=keep, erase=0.0, write=lr)

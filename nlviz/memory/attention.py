@@ -1,0 +1,122 @@
+"""Softmax attention: the memory that keeps everything and decides when asked.
+
+    write: keep the pair
+    read:  answer ← Σ s_i v_i / Σ s_i,    s_i = exp(scale k_i · q)
+
+Inner problem: min over the answer y of Σ s_i ‖v_i − y‖², solved anew at every read and without any parameter: the
+Nadaraya-Watson estimate (Nested Learning, eq. 62; with a window over the last pairs only, eq. 63, query q in both).
+Its context is every pair there was, so its period is 0 and its cost grows with the length. Outer: whatever makes keys,
+values and queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from .base import Info, check_widths
+from .chunks import Steps, join
+
+Pairs = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """A list of all pairs, read by similarity. It has no rates: nothing is written over, nothing fades.
+
+    Args:
+        window: how many of the latest pairs are kept; None keeps all.
+        scale: how sharply it chooses: the factor on k · q before exp; None is 1 / √d_key. 0 averages everything.
+
+    >>> import torch
+    >>> rule = Attention(scale=50.0)
+    >>> state, _ = rule.write(rule.init(d_key=2, d_value=1), torch.tensor([1.0, 0.0]), torch.tensor([3.0]))
+    >>> state, _ = rule.write(state, torch.tensor([0.0, 1.0]), torch.tensor([5.0]))
+    >>> rule.read(state, torch.tensor([1.0, 0.0]))
+    tensor([3.])
+    """
+
+    window: int | None = None
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.window is not None and self.window < 1:
+            raise ValueError(f"Attention: window is how many pairs are kept, 1 or more; got {self.window}")
+
+    def init(
+        self,
+        d_key: int,
+        d_value: int,
+        batch: Sequence[int] = (),
+        seed: int = 0,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Pairs:
+        """An empty list: keys `(*batch, 0, d_key)`, values `(*batch, 0, d_value)`; `seed` changes nothing."""
+        return {
+            "keys": torch.zeros(*batch, 0, d_key, dtype=dtype, device=device),
+            "values": torch.zeros(*batch, 0, d_value, dtype=dtype, device=device),
+        }
+
+    def write(self, state: Pairs, key: Tensor, value: Tensor) -> tuple[Pairs, Info]:
+        """Append one pair; with a window, let the oldest go."""
+        self._check(state, key, value)
+        error = value - self.read(state, key)
+        return self._append(state, key.unsqueeze(-2), value.unsqueeze(-2)), {"error": error}
+
+    def read(self, state: Pairs, query: Tensor) -> Tensor:
+        """The weighted mean of the values, `(..., d_value)`; zeros while nothing was written."""
+        self._check(state, query)
+        keys, values = state["keys"], state["values"]
+        scale = keys.shape[-1] ** -0.5 if self.scale is None else self.scale
+        weights = (scale * (query.unsqueeze(-2) @ keys.mT)).softmax(-1)  # (..., 1, n)
+        return (weights @ values).squeeze(-2)
+
+    def chunks(
+        self,
+        state: Pairs,
+        keys: Tensor,
+        values: Tensor,
+        queries: Tensor,
+        chunk: int,
+        read_first: bool,
+        rates: Mapping[str, Steps],
+    ) -> tuple[Tensor, Pairs]:
+        """A whole sequence `(B, T, ...)`, a chunk of queries at a time against every key they may see."""
+        self._check(state, keys, values)
+        self._check(state, queries)
+        past = state["keys"].shape[-2]
+        all_keys = torch.cat([state["keys"], keys], -2)
+        all_values = torch.cat([state["values"], values], -2)
+        newest = torch.arange(past, past + keys.shape[1], device=keys.device) - int(read_first)
+        newest = newest.clamp(min=0)  # a query asked before any pair sees the first; its answer is replaced below
+        recalled = []
+        for begin in range(0, keys.shape[1], chunk):
+            end = min(begin + chunk, keys.shape[1])
+            first = 0 if self.window is None else max(0, past + begin - self.window)
+            place = torch.arange(first, past + end, device=keys.device)
+            seen = place <= newest[begin:end, None]
+            if self.window is not None:
+                seen &= place > newest[begin:end, None] - self.window
+            answer = scaled_dot_product_attention(
+                queries[:, begin:end],
+                all_keys[:, first : past + end],
+                all_values[:, first : past + end],
+                attn_mask=seen,
+                scale=self.scale,
+            )
+            recalled.append(answer)
+        if read_first and past == 0 and recalled:
+            recalled[0] = torch.cat([torch.zeros_like(recalled[0][:, :1]), recalled[0][:, 1:]], 1)
+        return join(recalled, values), self._append(state, keys, values)
+
+    def _check(self, state: Pairs, key: Tensor, value: Tensor | None = None) -> None:
+        check_widths(self, state["keys"].shape[-1], state["values"].shape[-1], key, value)
+
+    def _append(self, state: Pairs, keys: Tensor, values: Tensor) -> Pairs:
+        grown = {"keys": torch.cat([state["keys"], keys], -2), "values": torch.cat([state["values"], values], -2)}
+        return grown if self.window is None else {name: x[..., -self.window :, :] for name, x in grown.items()}

@@ -1,0 +1,65 @@
+"""How much a memory holds: the numbers the lessons print, 20 seeds each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nlviz as nl
+from nlviz.lab.capacity import recall_curve
+from nlviz.measure import mean_interval
+from nlviz.trace import Trace
+
+RUNS, D = 20, 32
+RULES = {"Hebb": nl.Hebb(), "Delta": nl.Delta()}
+
+
+@pytest.fixture(scope="module")
+def once() -> Trace:
+    return recall_curve(RULES, {n: nl.tasks.recall(pairs=n, d_key=D, d_value=D, runs=RUNS) for n in (2, 16, 32, 64)})
+
+
+@pytest.fixture(scope="module")
+def again() -> Trace:
+    tasks = {n: nl.tasks.rebinding(pairs=16, times=n, d_key=D, d_value=D, runs=RUNS) for n in (1, 8)}
+    return recall_curve(RULES, tasks)
+
+
+def test_hebbs_squared_error_is_the_number_of_other_pairs_over_the_number_of_features(once: Trace) -> None:
+    mean, half = mean_interval(once.select(method="Hebb")["squared error"], axis=-1)
+    expected = (np.array(once.along("load")) - 1) / D
+    assert (abs(mean - expected) < np.maximum(2 * half, 1e-3)).all()
+    assert (abs(mean - expected) < 0.15 * expected).all()
+
+
+def test_eight_rebindings_drown_hebb_and_leave_delta_standing(again: Trace) -> None:
+    right = again["top-1"].mean(-1)  # (method, load)
+    assert right[:, 0].min() >= 0.9  # both know every key that came once
+    assert right[0, 1] <= 0.20
+    assert right[1, 1] >= 0.85
+
+
+def test_on_random_keys_hebb_points_better_and_delta_says_better(once: Trace) -> None:
+    full = once.select(load=2 * D)
+    points, says = (np.diff(full[measure], axis=0)[0] for measure in ("top-1", "squared error"))  # Delta − Hebb, paired
+    for difference in (points, says):
+        mean, half = mean_interval(difference)
+        assert mean + half < -0.2  # fewer right answers, and less error
+
+
+def test_orthonormal_keys_are_all_recalled_and_one_key_more_breaks_it() -> None:
+    task = nl.tasks.recall(pairs=D + 1, d_key=D, d_value=D, runs=RUNS)
+    keys, _ = np.linalg.qr(task.keys.numpy()[:, :D].swapaxes(-1, -2))
+    keys = task.keys.new_tensor(keys).mT
+    for rule in RULES.values():
+        exact = nl.tasks.Task(keys, task.values[:, :D], keys, task.values[:, :D], "orthonormal", {})
+        over = nl.tasks.Task(*(x.clone() for x in (task.keys, task.values, task.keys, task.values)), "one more", {})
+        over.keys[:, :D] = keys
+        trace = recall_curve({"rule": rule}, {D: exact, D + 1: over})
+        assert trace["squared error"][0, 0].max() < 1e-10
+        assert trace["squared error"][0, 1].min() > 1e-2
+
+
+def test_a_single_run_is_not_a_curve() -> None:
+    with pytest.raises(ValueError, match="at load 4 is a single run; give it an axis of runs"):
+        recall_curve(RULES, {4: nl.tasks.recall(pairs=4)})
