@@ -44,7 +44,8 @@ def overwriting(
         every: how many steps between two measurements.
 
     Returns:
-        A Trace with "accuracy" on images kept apart, `(order, lr, run, step, task)`, 0 to 1.
+        A Trace, both arrays `(order, lr, run, step, task)`, on images kept apart, 0 to 1: "accuracy", and "among its
+        five": how often the best of the task's own five answers is right, when it may give no other.
 
     >>> import nlviz as nl
     >>> overwriting(nl.tasks.digits(), rates=[0.1], runs=2, steps=8).sizes
@@ -60,7 +61,7 @@ def overwriting(
     first, second = ((digits.y < 5).nonzero()[:, 0], (digits.y >= 5).nonzero()[:, 0])
     anything = torch.arange(len(digits.y))
 
-    accuracy = []
+    accuracy, among = [], []
     for step, draw in enumerate(draws.unbind(0), start=1):  # draw: (runs, batch), even in [0, 1)
         pools = (first if step <= steps else second, anything)
         index = torch.cat([pool[(draw * len(pool)).long()].repeat(len(rates), 1) for pool in pools])
@@ -71,12 +72,17 @@ def overwriting(
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight -= lr * gradient
         if step % every == 0:
-            accuracy.append(_accuracy(weights, digits))
+            scores = _scores(weights, digits.x_test).detach()
+            accuracy.append(_accuracy(scores, digits.y_test))
+            low = torch.arange(10) < 5
+            own = torch.where((digits.y_test < 5)[:, None] == low, 0.0, -torch.inf)
+            among.append(_accuracy(scores + own, digits.y_test))
     shape = (len(accuracy), len(ORDERS), len(rates), runs, len(TASKS))
     labels = {"order": ORDERS, "lr": rates, "task": TASKS, "step": range(every, 2 * steps + 1, every)}
+    arrays = {"accuracy": accuracy, "among its five": among}
     return Trace(
-        {"accuracy": torch.stack(accuracy).view(shape).permute(1, 2, 3, 0, 4).numpy()},
-        {"accuracy": ("order", "lr", "run", "step", "task")},
+        {name: torch.stack(one).view(shape).permute(1, 2, 3, 0, 4).numpy() for name, one in arrays.items()},
+        {name: ("order", "lr", "run", "step", "task") for name in arrays},
         {axis: list(values) for axis, values in labels.items()},
         provenance(seed=seed, runs=runs, steps=steps, batch=batch, hidden=hidden),
     )
@@ -87,8 +93,7 @@ def _scores(weights: Sequence[Tensor], x: Tensor) -> Tensor:
     return torch.relu(x @ W1.mT) @ W2.mT
 
 
-@torch.no_grad()
-def _accuracy(weights: Sequence[Tensor], digits: Digits) -> Tensor:
-    """Share of right answers on either half of the images kept apart: (nets, task)."""
-    right = (_scores(weights, digits.x_test).argmax(-1) == digits.y_test).float()
-    return torch.stack([right[:, digits.y_test < 5].mean(1), right[:, digits.y_test >= 5].mean(1)], dim=-1)
+def _accuracy(scores: Tensor, y: Tensor) -> Tensor:
+    """Share of right answers on either half of the images: (nets, task)."""
+    right = (scores.argmax(-1) == y).float()
+    return torch.stack([right[:, y < 5].mean(1), right[:, y >= 5].mean(1)], dim=-1)

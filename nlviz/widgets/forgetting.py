@@ -24,6 +24,7 @@ def overwriting(trace: Trace, **state: Any) -> TracePlayer:
     steps = trace.along("step")
     return player(
         average(trace.select(order="A, then B"), axis="run"),
+        show=["accuracy"],
         title="First 0 to 4, then 5 to 9",
         question="It has room for ten digits. How many of the old five does it read after a while on the new five?",
         names={"lr": "learning rate", "accuracy": "share of unseen digits it reads right"},

@@ -3,10 +3,14 @@
 #
 # **You teach a network the digits 0 to 4. Then you teach it 5 to 9. What does it say tomorrow when it sees a 3?**
 #
-# It has five more digits to its name, and nobody asked it to forget anything. Place your bet, then press play.
-# (First time here? **Run ▸ Run All Cells** in the menu. It is safe at any time: nothing is downloaded, nothing is lost.)
+# It has five more digits to its name, and nobody asked it to forget anything.
+#
+# Run the cells one by one with **Shift+Enter**, place your bet where you are asked, then press play. (In a hurry,
+# **Run ▸ Run All Cells** is safe at any time: nothing is downloaded, nothing is lost.)
 
 # %%
+import torch
+
 import nlviz as nl
 
 # %%
@@ -15,10 +19,14 @@ trace = nl.lab.overwriting(digits)  # 5 runs of a small network at 5 learning ra
 nl.widgets.overwriting(trace, lr=0.1)
 
 # %% [markdown]
-# It does not fade over weeks. Most of it is gone within some twenty steps, while the network is busy getting better.
-# This is **catastrophic forgetting**, and it is not rare: it is what gradient descent does when the world changes.
+# It does not fade over weeks. Most of its right answers are gone within some twenty steps, while the network is busy getting
+# better. This is **catastrophic forgetting**, and it is not rare: it is what gradient descent does to what it is no longer
+# shown.
 #
-# **Move the slider.** Can a smaller learning rate save the old digits? Predict, then look at *both* lines.
+# **In 25 minutes you can** say what learning the new does to the old, show that a smaller step does not cure it, and your
+# machine is ready for the course.
+#
+# **Move the slider.** Can a smaller learning rate save the old digits? Predict, then look at *both* lines, then here:
 
 # %%
 for order in trace.along("order"):
@@ -29,16 +37,32 @@ for order in trace.along("order"):
         print(f"   rate {lr:<6}  0-4: {a:4.0%} ± {da:<4.0%}   5-9: {b:4.0%} ± {db:.0%}")
 
 # %% [markdown]
-# Two things to take from the table (five runs each, with 95 % intervals).
+# Two things to take from the table (five runs each, with 95 % intervals; one that crosses 0 says that the runs disagree).
 #
-# * **A smaller step forgets later because it learns later.** No rate keeps the old *and* gets the new. Whenever somebody
+# * **A smaller step forgets later because it learns later.** None of these five rates keeps the old *and* gets the new. Whenever somebody
 #   shows you a method that forgets less, ask first whether it also learned less. This course asks that every time.
 # * **It is not a lack of room.** Given both halves mixed, the very same network learns both. It could hold all ten
 #   digits; it has no way to *keep* what it is not being shown.
 #
+# ### What exactly was forgotten?
+#
+# One more control, before we believe the picture. Ask the same network a smaller question: *this is one of 0 to 4; which?*
+
+# %%
+asked_less = trace.select(order="A, then B", lr=0.1, task="A: digits 0-4")
+for step in (200, 400):
+    free, among = (
+        asked_less.select(step=step)[kind].mean() for kind in ("accuracy", "among its five")
+    )
+    print(f"step {step}: asked freely {free:.0%}, asked for one of 0 to 4 {among:.0%}")
+
+# %% [markdown]
+# It no longer *says* 0 to 4, but asked which of the five it is, it mostly still knows. Losing an answer and losing what
+# it rests on are two things (lesson 10 keeps them apart), and a single falling line cannot tell which one it shows.
+#
 # ## What this course is about
 #
-# A person with anterograde amnesia remembers childhood and the last few minutes, and nothing in between becomes a
+# The paper's own image: a person with anterograde amnesia remembers childhood and the last few minutes, and nothing in between becomes a
 # memory. A language model after training is much like that: its weights hold what it was trained on, its context window
 # holds the last few pages, and nothing passes from the one to the other. Let the weights learn on, and they overwrite,
 # as you just saw.
@@ -59,13 +83,13 @@ for order in trace.along("order"):
 # | 0 | **Start** (you are here) | What does learning the new do to the old? | 25 | Python, vectors |
 # | 1 | [**A gradient is a surprise**](01_surprise.ipynb) | What is stored about an example without a mistake? | 70 | 0 |
 # | 2 | What is a memory? | How many pairs can a 32 × 32 matrix hold? | 75 | 1 |
-# | 3 | Momentum is a memory of gradients | How far back does an optimizer remember? | 75 | 2 |
+# | 3 | [**Momentum is a memory of gradients**](03_momentum.ipynb) | How far back does an optimizer remember? | 75 | 1 |
 # | 4 | Adam is a memory with a ruler | Why does its first step ignore the size of the gradient? | 75 | 3 |
 # | 5 | Attention never forgets and never fits | What is left without the softmax? | 80 | 2 |
 # | 6 | The delta rule | A fact changed. What does your memory say now? | 85 | 5 |
 # | 7 | Titans: learning while reading | Should a surprise still matter ten words later? | 90 | 6 |
 # | 8 | Levels and clocks | How many things are learning inside "Adam + transformer"? | 65 | 3, 5, 7 |
-# | 9 | A spectrum of clocks | You learned A for a year and B for a day. And tomorrow? | 90 | 8 |
+# | 9 | [**A spectrum of clocks**](09_spectrum.ipynb) | You learned A for a year and B for a day. And tomorrow? | 90 | 1, 3 |
 # | 10 | Forgetting, measured honestly | A slower clock forgot less. Was it the clock? | 80 | 9 |
 # | 11 | Self-modifying memories | Who decides how fast you learn? | 95 | 7, 9 |
 # | 12 | Capstone: a continual learner | Quick abroad and still at home? | 180 | all |
@@ -83,7 +107,7 @@ for order in trace.along("order"):
 
 
 # %% exercise="00.A"
-def outer(u, x):
+def outer(u: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """The outer product: u has shape (m,), x has shape (n,); returns (m, n)."""
     ### BEGIN SOLUTION
     return u[:, None] * x[None, :]
@@ -104,7 +128,7 @@ nl.progress()
 # %% [markdown]
 # ## Is it for me?
 #
-# Five questions. Whoever gets four can start; the explanations say what to refresh.
+# Five questions. Whoever gets four at the first try can start; the explanations say what to refresh.
 
 # %%
 nl.widgets.quiz(nl.questions("00"))
@@ -119,6 +143,8 @@ nl.doctor()
 # All fine? Then on to [**1 · A gradient is a surprise**](01_surprise.ipynb).
 #
 # ### Exit ticket
+#
+# Answer in a sentence each; a teacher may ask for them.
 #
 # 1. Why did the smaller learning rate not solve the problem?
 # 2. What did the mixed run show that the other could not?

@@ -63,18 +63,18 @@ QUESTIONS = [
         ],
     },
     {
-        "ask": "A velocity with momentum 0.99 holds 459 gradients. The labels change, and about 18 steps later its "
-        "steps point the right way again. How can that be?",
+        "ask": "A velocity with momentum 0.99 has filled its tape of 459 gradients. The labels change, and within a "
+        "step or two it points the right way again. How can that be?",
         "choices": [
             _choice(
                 "The old gradients have faded by then.",
-                "They have not: 0.99¹⁸ = 0.83, so each still has five sixths of the weight it had when the labels "
-                "changed. Weights are not what decides here.",
+                "They have not: after two steps each still has 98 % of the weight it had when the labels changed. "
+                "Weights are not what decides here.",
             ),
             _choice(
                 "The new gradients are far larger than the old ones were when their task was nearly learned.",
-                "Yes. What counts is weight times size: many whispers with a large weight, against a few shouts. "
-                "Had the labels changed while the old gradients were loud, it would have taken longer.",
+                "Yes. What counts is weight times size, and the new ones were six times larger. With every gradient "
+                "at length 1 the same velocity walked the wrong way for some thirty steps.",
                 right=True,
             ),
             _choice(
@@ -83,7 +83,7 @@ QUESTIONS = [
                 "before the change as after it.",
             ),
             _choice(
-                "459 is wrong: such a velocity holds about 18 gradients.",
+                "459 is wrong: such a velocity holds one or two gradients.",
                 "459 is right, 1 − 0.99⁴⁵⁹ is just above 99 %. It says how weights fade, and nothing about the sizes "
                 "of what is weighted.",
             ),
@@ -110,8 +110,8 @@ QUESTIONS = [
             ),
             _choice(
                 "Nothing yet: plain descent should first be tried at the rate momentum has in effect, 0.5.",
-                "Yes: compare at equal lr / (1 − β), or with the best rate for each. Most of the advantage on digits "
-                "goes away; what stays in a narrow valley is the memory's.",
+                "Yes: compare at equal lr / (1 − β), or with the best rate for each. The lead on digits goes away; "
+                "the one in a narrow valley stays, and is the memory's.",
                 right=True,
             ),
         ],
