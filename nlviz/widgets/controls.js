@@ -89,6 +89,7 @@ export function playhead(view, { svg, key, label, last, at, step, words, stops }
   svg.append(needle, flag);
   const drag = (event) => (stop(), go(step(event.clientX - svg.getBoundingClientRect().left)));
   svg.addEventListener("pointerdown", (event) => {
+    event.preventDefault(); // else the press takes the focus away again
     svg.setPointerCapture(event.pointerId);
     range.focus({ preventScroll: true });
     drag(event);
