@@ -15,20 +15,12 @@ from typing import Any as _Any
 
 __version__ = "0.1.0"
 
+# fmt: off
 _PACKAGES = (
-    "course",
-    "figures",
-    "lab",
-    "loops",
-    "measure",
-    "memory",
-    "nested",
-    "optim",
-    "runtime",
-    "tasks",
-    "trace",
-    "widgets",
+    "course", "figures", "lab", "learners", "loops", "measure", "memory", "nested", "optim", "runtime", "tasks",
+    "trace", "widgets",
 )
+# fmt: on
 _NOUNS = {
     "trace": ("Trace",),
     "memory": ("Attention", "DGD", "Deep", "Delta", "Hebb", "Omega", "Titans"),

@@ -1,4 +1,4 @@
-"""The command line: `python -m nlviz doctor`, `python -m nlviz build`."""
+"""The command line: `python -m nlviz doctor`, `build`, `bench` or `experiments`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("doctor", help="is everything in place on this machine, and if not, what to type")
     commands.add_parser("build", help="build the notebooks from their masters", add_help=False)
+    commands.add_parser("bench", help="speed and memory of our layers, a yardstick and a peer", add_help=False)
+    commands.add_parser("experiments", help="run long experiments and keep their Traces", add_help=False)
     given, rest = parser.parse_known_args(argv)
     if given.command == "build":
         from .course import build
 
         return build.main(rest)
+    if given.command == "bench":
+        from . import bench
+
+        return bench.main(rest)
+    if given.command == "experiments":
+        from . import experiments
+
+        return experiments.main(rest)
     if rest:
         parser.error(f"doctor takes no arguments; got {' '.join(rest)}")
     from .checkup import doctor

@@ -80,3 +80,123 @@ def average(trace: Trace, axis: str) -> Trace:
     axes = {name: tuple(a for a in names if a != axis) for name, names in trace.axes.items()}
     labels = {a: values for a, values in trace.labels.items() if a != axis}
     return Trace(arrays, axes, labels, {**trace.about, "averaged over": axis})
+
+
+def prequential(trace: Trace, since: float = 0.5, where: str = "everywhere") -> np.ndarray:
+    """Share of right answers, each asked before it was learned: `(..., run)`.
+
+    Args:
+        trace: of `nl.lab.follow` or `nl.lab.compare`.
+        since: the share of the stream that is not counted.
+        where: "everywhere"; "home", task 0 alone; or "away", all others: how well a learner learns what is new.
+    """
+    kept = _late(trace, since)
+    task = trace["task"] == 0
+    kept = {"everywhere": kept, "home": kept & task, "away": kept & ~task}[where]
+    return (trace["right"] * kept).sum(-1) / kept.sum(-1)
+
+
+def error_ratio(trace: Trace, method: str, baseline: str, since: float = 0.5) -> np.ndarray:
+    """Errors of one method over those of another on the same stream, prequential: `(run,)`; below 1 is better."""
+    ours, theirs = (1 - prequential(trace.select(method=name), since) for name in (method, baseline))
+    return ours / theirs
+
+
+def forgotten(trace: Trace, batches: int = 6, before: int = 5, since: float = 0.5) -> np.ndarray:
+    """How much of home is gone at a return, and how soon it is back: `(..., run, batches)`.
+
+    Entry k is the accuracy in the last `before` batches of the stay at home before an excursion, less the accuracy in
+    the batch that comes after k home batches have been learned again; the mean over all returns. Entry 0 is what no
+    learner can avoid that is told nothing; the rest is recovery.
+
+    Args:
+        trace: of `nl.lab.follow` or `nl.lab.compare`.
+        batches: how many batches after a return; returns with fewer steps left are left out.
+        before: batches that say what was known before.
+        since: the share of the stream whose returns are not counted.
+
+    Raises:
+        ValueError: if a run never comes home in the part that is counted.
+    """
+    right, task = trace["right"], trace["task"]
+    steps, found = task.shape[-1], []
+    for run, tasks in enumerate(task):
+        leaves = [t for t in range(before, steps) if tasks[t] != 0 and tasks[t - 1] == 0]
+        comes = [next((t for t in range(leave, steps) if tasks[t] == 0), steps) for leave in leaves]
+        pairs = [
+            (left, back) for left, back in zip(leaves, comes, strict=True) if since * steps <= back <= steps - batches
+        ]
+        if not pairs:
+            raise ValueError(f"run {run} never comes home after step {int(since * steps)}; take a longer stream")
+        known = np.stack([right[..., run, left - before : left].mean(-1) for left, _ in pairs])
+        again = np.stack([right[..., run, back : back + batches] for _, back in pairs])
+        found.append((known[..., None] - again).mean(0))
+    return np.stack(found, axis=-2)
+
+
+def average_accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Mean accuracy over all tasks after the last: `(...,)`. Lopez-Paz & Ranzato 2017, eq. 2, ACC.
+
+    Args:
+        matrix: `(..., after, task)`, accuracy on each task after none (row 0), the first, ..., the last: "exam" of
+            `nl.lab.follow`. So for all functions of an accuracy matrix.
+
+    >>> matrix = np.array([[0.1, 0.2, 0.3], [0.9, 0.3, 0.2], [0.6, 0.8, 0.3], [0.7, 0.4, 1.0]])
+    >>> round(float(average_accuracy(matrix)), 3)
+    0.7
+    """
+    return _square(matrix)[..., -1, :].mean(-1)
+
+
+def backward_transfer(matrix: np.ndarray) -> np.ndarray:
+    """What later tasks did to each earlier one since it was learned, the mean: negative is forgetting.
+
+    Lopez-Paz & Ranzato 2017, eq. 3, BWT.
+
+    >>> matrix = np.array([[0.1, 0.2, 0.3], [0.9, 0.3, 0.2], [0.6, 0.8, 0.3], [0.7, 0.4, 1.0]])
+    >>> round(float(backward_transfer(matrix)), 3)             # (.7 - .9 + .4 - .8) / 2
+    -0.3
+    """
+    after = _square(matrix)
+    learned = np.diagonal(after, axis1=-2, axis2=-1)
+    return (after[..., -1, :-1] - learned[..., :-1]).mean(-1)
+
+
+def forward_transfer(matrix: np.ndarray) -> np.ndarray:
+    """What earlier tasks did for each later one before it came, over what the untrained learner answers; the mean.
+
+    Lopez-Paz & Ranzato 2017, eq. 4, FWT.
+
+    >>> matrix = np.array([[0.1, 0.2, 0.3], [0.9, 0.3, 0.2], [0.6, 0.8, 0.3], [0.7, 0.4, 1.0]])
+    >>> round(float(forward_transfer(matrix)), 3)              # (.3 - .2 + .3 - .3) / 2
+    0.05
+    """
+    untaught = matrix[..., 0, 1:]
+    ahead = np.diagonal(_square(matrix), offset=1, axis1=-2, axis2=-1)
+    return (ahead - untaught).mean(-1)
+
+
+def forgetting(matrix: np.ndarray) -> np.ndarray:
+    """How far each task but the last fell from its best: the mean, -1 to 1. Chaudhry et al. 2018, eq. 3.
+
+    >>> matrix = np.array([[0.1, 0.2, 0.3], [0.9, 0.3, 0.2], [0.6, 0.8, 0.3], [0.7, 0.4, 1.0]])
+    >>> round(float(forgetting(matrix)), 3)                    # (.9 - .7 + .8 - .4) / 2
+    0.3
+    """
+    after = _square(matrix)
+    return (after[..., :-1, :-1].max(-2) - after[..., -1, :-1]).mean(-1)
+
+
+def _late(trace: Trace, since: float) -> np.ndarray:
+    steps = trace["task"].shape[-1]
+    return np.broadcast_to(np.arange(steps) >= int(since * steps), trace["task"].shape)
+
+
+def _square(matrix: np.ndarray) -> np.ndarray:
+    """The matrix without its first row, that of the untrained learner."""
+    if matrix.ndim < 2 or matrix.shape[-2] != matrix.shape[-1] + 1 or matrix.shape[-1] < 2:
+        raise ValueError(
+            "an accuracy matrix has a row for the untrained learner and one after each task, (..., tasks + 1, tasks), "
+            f"2 tasks or more; got {matrix.shape}"
+        )
+    return matrix[..., 1:, :]

@@ -139,6 +139,9 @@ class Trace:
             with os.fdopen(handle, "wb") as file:
                 content: dict[str, Any] = {**self.arrays, _HEADER: np.frombuffer(header.encode(), np.uint8)}
                 np.savez_compressed(file, **content)
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(scratch, 0o666 & ~mask)  # a scratch file is made for its owner alone
             os.replace(scratch, path)
         finally:
             Path(scratch).unlink(missing_ok=True)

@@ -13,6 +13,8 @@ PACKAGE = Path(nlviz.__file__).parent
 FLOOR = {
     "__main__": 5,
     "checkup": 4,
+    "bench": 4,
+    "experiments": 4,
     "widgets": 4,
     "figures": 3,
     "lab": 3,

@@ -1,0 +1,195 @@
+"""`python -m nlviz bench`: our layers, a yardstick and a peer, measured in one run.
+
+The floor beside each row is what its arithmetic alone would take: the operations of the usual algorithm, three times as
+many with backward, at the rate that a large product of matrices reaches in the same moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import metadata
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .lab.speed import Runner, race
+from .memory import DGD, Delta, Rule, Titans, scan
+from .nested.attention import AttentionLayer
+from .nested.layer import MemoryLayer, unit
+from .runtime import need, project
+from .trace import Trace
+
+HEAD, HIDDEN, CHUNK = 128, 256, 64  # features of a head, units of an MLP memory, tokens computed at once
+FORGETS = 0.999  # keep; with 0.99 the weights of an MLP would fade to nothing within these lengths
+SECOND = {"cpu": "CPU second", "wall": "second"}
+YARDSTICK, REFRESHED = "attention", "titans-pytorch, refreshed"
+
+
+class Alone(nn.Module):
+    """Memories without a layer around them: each head of a token is a key, its own value, and a question.
+
+    >>> Alone(Delta(), chunk=4)(torch.ones(1, 6, 256)).shape
+    torch.Size([1, 6, 256])
+    """
+
+    def __init__(self, rule: Rule, chunk: int | None) -> None:
+        super().__init__()
+        self.rule, self.chunk = rule, chunk
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(batch, T, d_model)` to the same."""
+        heads = unit(x.unflatten(-1, (-1, HEAD))).transpose(1, 2)
+        return scan(self.rule, heads, heads, heads, chunk=self.chunk)[0].transpose(1, 2).flatten(2)
+
+
+def rows(peer: bool = True) -> dict[str, Runner]:
+    """Who takes part: memories in whole layers with heads of 128, the delta rule also alone; MLPs are 128-256-128.
+
+    FLOPs are counted as for DeltaNet (Yang et al. 2024a) and Titans (Behrouz et al. 2025) in chunks: of a head and a
+    token, forward, and of the layer's projections around it.
+
+    Args:
+        peer: whether `titans-pytorch` takes part: `NeuralMemory` with its defaults but for the MLP's width and steps
+            in chunks of 64 (its default of 1 keeps a copy of the memory for every token), never refreshed within a
+            sequence, as by default, and refreshed every 128 tokens.
+
+    Raises:
+        ModuleNotFoundError: with a peer that is not installed.
+    """
+    d, C, h = HEAD, CHUNK, HIDDEN
+    loop, delta, titans = 6 * d * d, 10 * C * d + C * C / 3 + 6 * d * d, 4 * C * d + 10 * d * d
+    mlp = 22 * d * h + 3 * C * (d + h)  # 4 to recall, 2 to push back, 8 to read and 8 to write weights and momentum
+    forgets, gated = Titans(keep=FORGETS), Delta(keep=FORGETS)
+    memories = {
+        "Delta, loop": Runner(partial(_layer, Delta(), None), _flops(10, loop), longest=2048),
+        "Delta": Runner(partial(_layer, Delta(), C), _flops(10, delta)),
+        "Delta, gated": Runner(partial(_layer, gated, C), _flops(10, delta)),
+        "DGD": Runner(partial(_layer, DGD(), C), _flops(10, delta)),
+        "Titans, matrix": Runner(partial(_layer, forgets, C), _flops(10, titans)),
+        "Titans, MLP": Runner(partial(_layer, Titans(keep=FORGETS, hidden=h), C), _flops(10, mlp)),
+        "Delta alone, loop": Runner(lambda _: Alone(Delta(), None), _flops(0, loop), longest=2048),
+        "Delta alone": Runner(lambda _: Alone(Delta(), C), _flops(0, delta)),
+        YARDSTICK: Runner(lambda d: AttentionLayer(d, d // HEAD), lambda T, d: 8 * d * d + 2 * T * d),
+    }
+    if not peer:
+        return memories
+    theirs = _flops(6, 14 * d * h)  # only the weights are read, and nothing inside a chunk
+    build = need("titans_pytorch", extra="bench").NeuralMemory
+    return memories | {
+        "titans-pytorch": Runner(partial(_peer, build, None), theirs),
+        REFRESHED: Runner(partial(_peer, build, 128), theirs),
+    }
+
+
+def _layer(rule: Rule, chunk: int | None, d_model: int) -> nn.Module:
+    return MemoryLayer(d_model, rule, heads=d_model // HEAD, chunk=chunk)
+
+
+def _peer(build: Callable[..., nn.Module], refresh: int | None, d_model: int) -> nn.Module:
+    mlp = {"depth": 2, "expansion_factor": HIDDEN / HEAD}
+    heads = d_model // HEAD
+    return build(d_model, CHUNK, batch_size=refresh, dim_head=HEAD, heads=heads, default_model_kwargs=mlp)
+
+
+def _flops(projections: int, head: float) -> Callable[[int, int], float]:
+    """Of a token: `projections` d_model² around the heads, and what one head takes."""
+    return lambda T, d_model: projections * d_model**2 + d_model // HEAD * head
+
+
+def table(trace: Trace, T: int, d_model: int, batch: int) -> Iterator[str]:
+    """One cell of the bench in lines of text; nothing where it was not measured."""
+    cell = trace.select(T=T, d_model=d_model, batch=batch)
+    if not cell["tries"]:
+        return
+    clock = "wall" if trace.about["device"].startswith("cuda") else "cpu"
+    yield (
+        f"T {T}, d_model {d_model}, batch {batch}: tokens per {SECOND[clock]}, best of {cell['tries']}; "
+        f"a matrix product makes {cell['product'] / 1e9:.0f} GFLOP/s"
+    )
+    yield f"{'':26}{'forward':>9}{'+ backward':>12}{'(wall)':>9}{'attention':>11}{'floor':>8}{'peak MB':>9}{'':>9}"
+    yardstick = trace.along("row").index(YARDSTICK)
+    for row, name in enumerate(trace.along("row")):
+        seconds, memory = cell[clock][row], cell["memory"][row] / 1e6
+        if np.isnan(seconds).any():
+            yield f"{name:26}{'not run at this size':>30}"
+            continue
+        tokens, wall = T * batch / seconds, T * batch / cell["wall"][row, 1]
+        ratio, share = cell[clock][yardstick, 1] / seconds[1], cell["flops"][row, 1] / cell["product"] / seconds[1]
+        yield (
+            f"{name:26}{tokens[0]:9,.0f}{tokens[1]:12,.0f}{wall:9,.0f}{ratio:10.2f}×{share:8.0%}"
+            f"{memory[0]:9,.0f}{memory[1]:9,.0f}"
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print, draw; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="nlviz bench", description="Speed and memory: layers, a yardstick, a peer.")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where layers run")
+    parser.add_argument("--quick", action="store_true", help="width 128 and batch 1 only")
+    parser.add_argument("--store", action="store_true", help="put the finished Trace into data/results/ as well")
+    given = parser.parse_args(argv)
+    need("matplotlib", extra="figures")
+    from .figures import speed as draw
+
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else PyTorch's profiler reports each of its starts and stops
+    if given.device != "cpu" and not torch.cuda.is_available():
+        parser.error(f"--device {given.device}: PyTorch sees no such device here; leave it out to measure the CPU")
+    try:
+        runners, versions = rows(), {"titans_pytorch": metadata.version("titans-pytorch")}
+    except ModuleNotFoundError as missing:
+        print(f"Without the peer: {missing}. On a clone, python3 start.py bench installs what it needs.")
+        runners, versions = rows(peer=False), {}
+    widths, batches = ((128,), (1,)) if given.quick else ((128, 256), (1, 8))
+    name = "_".join(["bench_memories", *[given.device] * (given.device != "cpu"), *["quick"] * given.quick])
+    path = project() / ".nlviz" / f"{name}.npz"
+    command = " ".join(["python -m nlviz bench", *(word for word in argv if word != "--store")])
+    stopped = False
+    try:
+        race(
+            runners,
+            widths=widths,
+            batches=batches,
+            room=_room(given.device),
+            device=given.device,
+            path=path,
+            command=command,
+            peers=versions,
+        )
+    except KeyboardInterrupt:
+        stopped = True
+    if not path.exists():
+        return 130
+    trace = Trace.load(path)
+    for d_model in widths:
+        for batch in batches:
+            for T in trace.along("T"):
+                print("", *table(trace, T, d_model, batch), sep="\n")
+    path.with_suffix(".svg").write_text(draw(trace, widths[0], batches[0]).svg(), "utf8")
+    print(f"\nThe Trace is in {path}, its picture beside it.")
+    if stopped:
+        print("Stopped: what was measured is kept, and the same command goes on with it.")
+        return 130
+    if given.store:
+        stored = project() / "data" / "results" / path.name
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, stored)
+        print(f"Stored as {stored}.")
+    return 0
+
+
+def _room(device: str) -> float:
+    """Bytes that one call may take: half of what the machine has, where it says."""
+    if device != "cpu":
+        return torch.cuda.mem_get_info(device)[1] / 2
+    known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2 if known else float("inf")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+"""Streams: what a learner gets, what it does not, and what the record says."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+
+import nlviz as nl
+
+
+@cache
+def digits():
+    return nl.tasks.digits()
+
+
+MAKERS = [nl.tasks.home_and_away, nl.tasks.home_and_scrambled, nl.tasks.home_too_hard, nl.tasks.permuted_digits]
+
+
+def few(maker, runs=3, seed=0):
+    length = {"each": (20, 40)} if maker is nl.tasks.permuted_digits else {"steps": 150}
+    return maker(digits(), runs=runs, seed=seed, **length)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_run_is_the_same_world_whoever_runs_beside_it(maker):
+    many, alone = few(maker, runs=3, seed=7), few(maker, runs=1, seed=8)
+    assert torch.equal(many.task[:, 1], alone.task[:, 0])
+    for (x, y), (x_alone, y_alone) in zip(many, alone, strict=True):
+        assert torch.equal(x[1], x_alone[0])
+        assert torch.equal(y[1], y_alone[0])
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_schedules_vary_with_the_seed(maker):
+    stream = few(maker, runs=6)
+    assert len({tuple(task.tolist()) for task in stream.task.T}) == 6
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_batch_holds_images_and_labels_and_nothing_that_names_the_task(maker):
+    stream = few(maker)
+    steps = list(stream)
+    assert len(steps) == len(stream)
+    for x, y in steps[:3]:
+        assert x.shape == (3, 8, 64)
+        assert y.shape == (3, 8)
+    assert torch.equal(torch.stack([y for _, y in steps]), stream.answers)
+
+
+def test_home_calls_digits_by_their_names_and_excursions_by_others():
+    stream = nl.tasks.home_and_away(digits(), runs=4, steps=400)
+    home = stream.task == 0
+    assert torch.equal(stream.answers[home], digits().y[stream.index[home]])
+    assert torch.equal(torch.stack([x for x, _ in stream]), digits().x[stream.index] - 0.3)
+    for run in range(4):
+        for task in stream.task[:, run].unique()[1:]:
+            labels = stream.labels[run, task]
+            assert sorted(labels.tolist()) == list(range(10))
+            assert (labels == torch.arange(10)).sum() < 7  # it contradicts home
+            there = stream.task[:, run] == task
+            assert torch.equal(stream.answers[there, run], labels[digits().y[stream.index[there, run]]])
+
+
+def test_stays_are_as_long_as_asked_and_home_comes_between_all_excursions():
+    stream = nl.tasks.home_and_away(digits(), runs=8, steps=2000, home=(5, 9), away=(2, 3))
+    for task in stream.task.T:
+        which, lengths = task.unique_consecutive(return_counts=True)
+        assert which[::2].eq(0).all()
+        assert which[1::2].tolist() == list(range(1, len(which) // 2 + 1))
+        assert set(lengths[:-1][::2].tolist()) == {5, 6, 7, 8, 9}  # the last stay may be cut short
+        assert set(lengths[:-1][1::2].tolist()) == {2, 3}
+
+
+def test_scrambled_excursions_keep_the_labels_and_every_pixel():
+    stream = nl.tasks.home_and_scrambled(digits(), runs=2, steps=100)
+    plain = digits().x[stream.index] - 0.3
+    x = torch.stack([x for x, _ in stream])
+    assert torch.equal(stream.answers, digits().y[stream.index])
+    assert torch.equal(x[stream.task == 0], plain[stream.task == 0])
+    away = stream.task > 0
+    assert torch.equal(x[away].sort(-1).values, plain[away].sort(-1).values)
+    assert not torch.equal(x[away], plain[away])
+
+
+def test_a_home_too_hard_takes_the_same_images_for_the_same_wrong_digits():
+    stream = nl.tasks.home_too_hard(digits(), runs=2, steps=300, wrong=0.45)
+    home = stream.task == 0
+    right = stream.answers[home] == digits().y[stream.index[home]]
+    assert right.float().mean() == pytest.approx(1 - 0.45 * 0.9, abs=0.03)
+    taken = {}
+    for image, answer in zip(
+        stream.index[home[:, 0], 0].flatten(), stream.answers[home[:, 0], 0].flatten(), strict=True
+    ):
+        assert taken.setdefault(int(image), int(answer)) == int(answer)
+
+
+def test_permuted_digits_shows_every_task_once_in_an_order_of_its_own():
+    stream = nl.tasks.permuted_digits(digits(), runs=5, tasks=4, each=(10, 30))
+    for run in range(5):
+        which, lengths = stream.task[:, run].unique_consecutive(return_counts=True)
+        assert which.tolist() == [0, 1, 2, 3]
+        assert lengths[:-1].min() >= 10
+        assert lengths[:-1].max() <= 30
+        x, y = stream.exam(2)
+        assert torch.equal(x[run], digits().x_test[:, stream.orders[run, 2]] - 0.3)
+        assert torch.equal(y[run], digits().y_test)
+    assert torch.equal(stream.exam(0)[0][0], digits().x_test - 0.3)
+
+
+def test_the_oracle_guesses_a_label_until_it_has_seen_it_in_this_task():
+    stream = nl.tasks.home_and_away(digits(), runs=2, steps=200, batch=4)
+    for run in range(2):
+        seen = set()
+        for step in range(200):
+            task = int(stream.task[step, run])
+            asked = [(task, int(digits().y[i])) for i in stream.index[step, run]]
+            share = sum(1.0 if one in seen else 0.1 for one in asked) / 4
+            assert stream.oracle[step, run] == pytest.approx(share)
+            seen |= set(asked)
+    assert stream.chance == 0.1
+
+
+def test_where_labels_stay_the_oracle_knows_them_in_every_task():
+    oracle = nl.tasks.permuted_digits(digits(), runs=2).oracle
+    assert (oracle[200:] == 1).all()
+
+
+def test_repeated_worlds_are_the_same_worlds():
+    for maker in MAKERS:
+        stream = few(maker, runs=2)
+        twice = stream.repeat(2)
+        assert twice.runs == 4
+        for (x, y), (xx, yy) in zip(stream, twice, strict=True):
+            assert torch.equal(xx, torch.cat([x, x]))
+            assert torch.equal(yy, torch.cat([y, y]))
+        assert torch.equal(twice.exam(1)[0], torch.cat([stream.exam(1)[0]] * 2))
+
+
+def test_a_stay_that_cannot_be_is_explained():
+    with pytest.raises(ValueError, match="home is \\(shortest, longest\\) in steps"):
+        nl.tasks.home_and_away(digits(), home=(40, 20))
+    with pytest.raises(ValueError, match="1 task or more"):
+        nl.tasks.permuted_digits(digits(), tasks=0)
