@@ -13,13 +13,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("doctor", help="is everything in place on this machine, and if not, what to type")
     commands.add_parser("build", help="build the notebooks from their masters", add_help=False)
-    commands.add_parser("bench", help="speed and memory of our layers, a yardstick and a peer", add_help=False)
+    commands.add_parser(
+        "bench", help="speed of our layers beside their peers; bench optim: of optimizers", add_help=False
+    )
     commands.add_parser("experiments", help="run long experiments and keep their Traces", add_help=False)
     given, rest = parser.parse_known_args(argv)
     if given.command == "build":
         from .course import build
 
         return build.main(rest)
+    if given.command == "bench" and rest[:1] == ["optim"]:
+        from . import experiments
+
+        return experiments.bench(rest[1:])
     if given.command == "bench":
         from . import bench
 

@@ -215,5 +215,12 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def bench(argv: Sequence[str]) -> int:
+    """`python -m nlviz bench optim`: measure anew what a step of each optimizer costs, keep it, and print the table."""
+    status = main(["bench_optim", "--again", *argv])
+    print("", *lab.cost_table(Trace.load(project() / "data" / "results" / "bench_optim.npz")), sep="\n")
+    return status
+
+
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

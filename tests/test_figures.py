@@ -23,6 +23,11 @@ def trace() -> nl.Trace:
     return nl.Trace.join(runs, axis="method")
 
 
+def a_race() -> nl.Trace:
+    linear = nl.lab.Runner(lambda d: torch.nn.Linear(d, d), flops=lambda T, d: 2 * d * d)
+    return nl.lab.race({"linear": linear}, lengths=[8, 16], widths=[4], batches=[1], tries=1)
+
+
 FIGURES = {
     "digits": lambda: nl.figures.digits(digits(), [str(i) for i in range(12)], "Twelve"),
     "tiles": lambda: nl.figures.tiles(np.random.default_rng(0).normal(size=(10, 64)), title="W"),
@@ -31,6 +36,7 @@ FIGURES = {
     "intervals": lambda: nl.figures.intervals({"a": [1, 2, 3], "b": [2, 2.5, 3]}, x="score", chance=1),
     "memory": lambda: nl.figures.memory(trace().select(method=repr(nl.Delta()))),
     "recall": lambda: nl.figures.recall(trace()),
+    "speed": lambda: nl.figures.speed(a_race(), d_model=4, batch=1),
 }
 
 

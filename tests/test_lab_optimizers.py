@@ -18,6 +18,7 @@ from nlviz import experiments, lab, memory, optim
 from nlviz.lab import side_by_side
 from nlviz.lab.stored import Experiment, store
 from nlviz.lab.valleys import BY_STEP, _slope
+from nlviz.measure import mean_interval
 
 RESULTS = Path(nl.__file__).parent.parent / "data" / "results"
 MINE = [experiment.name for experiment in experiments.EXPERIMENTS if "optim" in experiment.name]
@@ -274,6 +275,58 @@ def test_every_rule_is_in_the_bench() -> None:
     )
     assert stored.about["parameters"] == 40 * 512 * 512 + 80 * 512
     assert np.isfinite(stored["cpu"]).sum(1).min() >= 2
+    lines = list(lab.cost_table(stored))
+    assert "10,526,720 parameters" in lines[0]
+    assert lines[2].startswith("torch's Adam (foreach)")
+    assert " 1.00×" in lines[2]
+
+
+def paired(name: str, method: str, baseline: str, loss: str = "loss") -> str:
+    """The mean difference of two methods in log10 of their last loss and its 95 % interval, as it is printed."""
+    stored = kept(f"optim_trainers_{name}")
+    ours, theirs = (np.log10(stored.select(method=m)[loss].reshape(12, -1)[:, -1]) for m in (method, baseline))
+    return "{:+.2f} ± {:.2f}".format(*mean_interval(ours - theirs)).replace("-", "−")
+
+
+def missed(method: str, likeness: float) -> str:
+    return "{:.3f} ± {:.3f}".format(*mean_interval(kept("optim_dgd").select(method=method, likeness=likeness)["error"]))
+
+
+SAID = [
+    (optim.DeltaMomentum, lambda: paired("digits", "DeltaMomentum", "Momentum")),
+    (optim.DeltaMomentum, lambda: paired("centred", "DeltaMomentum", "Momentum")),
+    (optim.DeltaMomentum, lambda: paired("turned", "DeltaMomentum", "Momentum")),
+    (optim.DeltaMomentum, lambda: paired("turned", "Momentum, look ahead", "Momentum")),
+    (optim.DeepMomentum, lambda: paired("digits", "DeepMomentum", "SGD")),
+    (optim.DeepMomentum, lambda: paired("digits", "DeepMomentum", "Momentum")),
+    (optim.DeepMomentum, lambda: paired("turned", "DeepMomentum", "SGD")),
+    (optim.DeepMomentum, lambda: paired("turned", "DeepMomentum", "Momentum")),
+    (optim.M3, lambda: paired("digits", "M3", "Muon")),
+    (optim.M3, lambda: paired("centred", "M3", "Muon")),
+    (optim.M3, lambda: paired("turned", "M3", "Muon")),
+    (optim.Muon, lambda: paired("digits", "Muon", "Adam")),
+    (optim.Muon, lambda: paired("digits", "Muon", "Adam", "loss apart")),
+    (optim.Muon, lambda: paired("centred", "Muon", "Adam")),
+    (optim.Muon, lambda: paired("turned", "Muon", "Adam")),
+    (optim.Muon, lambda: paired("scaled", "Muon", "Adam")),
+    (optim.DGD, lambda: missed("DGD, dot product", 0.99)),
+    (optim.DGD, lambda: missed("GD, dot product", 0.99)),
+    (optim.DGD, lambda: missed("GD, squared error", 0.99)),
+    (optim.DGD, lambda: missed("DGD, squared error", 0.0)),
+]
+
+
+@pytest.mark.parametrize(("rule", "figure"), SAID)
+def test_a_figure_in_a_docstring_is_the_one_that_is_kept(rule: type, figure: Callable[[], str]) -> None:
+    assert figure() in " ".join((rule.__doc__ or "").split())
+
+
+def test_in_the_kept_valleys_delta_momentum_never_arrives_first_once_each_is_tuned() -> None:
+    steps = np.nan_to_num(kept("optim_valley")["steps"], nan=np.inf)
+    plain, *delta, _ = steps.min((1, 2))  # over rates and momenta: (k, a, omega) of each method
+    assert all((tuned >= plain).all() for tuned in delta)
+    assert (steps[1:-1] < steps[0]).sum() == 1  # of 486 settings
+    assert (steps[-1] < steps[0]).sum() < 81  # of 162
 
 
 def test_a_step_is_timed_for_every_row(tmp_path: Path) -> None:
@@ -342,6 +395,21 @@ def test_the_command_line_lists_runs_and_skips(
     with pytest.raises(SystemExit):
         command_line.main(["experiments", "nothing"])
     assert "there is no experiment nothing; --list says which there are" in capsys.readouterr().err
+
+
+def test_bench_optim_runs_anew_and_prints_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notebooks" / "src").mkdir(parents=True)
+    monkeypatch.setenv("NLVIZ_PROJECT", str(tmp_path))
+    rows = {"Adam": lambda model: torch.optim.Adam(model.parameters())}
+    small = Experiment("bench_optim", "?", lambda watch: lab.step_cost(rows, {}, blocks=1, width=4, turns=2))
+    monkeypatch.setattr(experiments, "EXPERIMENTS", [small])
+    for _ in range(2):
+        assert command_line.main(["bench", "optim"]) == 0
+        said = capsys.readouterr().out
+        assert "bytes in" in said
+        assert "24 parameters, one thread" in said
 
 
 def test_every_experiment_has_a_name_of_its_own_and_asks_something() -> None:

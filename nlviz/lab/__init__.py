@@ -4,7 +4,7 @@ from .capacity import recall_curve
 from .continual import choose, compare, follow
 from .drifting import two_scales
 from .mixing import spectrum
-from .optimizer_speed import Build, step_cost
+from .optimizer_speed import Build, cost_table, step_cost
 from .override import overriding
 from .problems import Problem, digit_network, scaled_regression
 from .rebuilding import staircase
@@ -23,6 +23,7 @@ __all__ = [
     "Runner",
     "choose",
     "compare",
+    "cost_table",
     "digit_network",
     "follow",
     "one_time_scale",

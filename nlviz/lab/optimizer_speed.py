@@ -7,7 +7,7 @@ hardly change them. Wall time stands beside them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -86,6 +86,21 @@ def step_cost(
         {"row": list(calls)},
         provenance(seed=seed, parameters=parameters, blocks=blocks, width=width, batch=batch, threads=1),
     )
+
+
+def cost_table(trace: Trace) -> Iterator[str]:
+    """The bench in lines of text: a row's least seconds, and over those of the first row and of the last.
+
+    Args:
+        trace: of `step_cost`, with the yardstick first and the product to compare with last.
+    """
+    yield f"{trace.about['parameters']:,} parameters, one thread, least of the turns taken"
+    yield f"{'':36}{'CPU ms':>9}{'wall ms':>9}{'first row':>11}{'last row':>10}{'turns':>7}"
+    cpu, wall = (np.nanmin(trace[clock], axis=1) for clock in ("cpu", "wall"))
+    taken = np.isfinite(trace["cpu"]).sum(1)
+    for row, name in enumerate(trace.along("row")):
+        ratios = f"{cpu[row] / cpu[0]:10.2f}×{cpu[row] / cpu[-1]:9.2f}×"
+        yield f"{name:36}{1e3 * cpu[row]:9.1f}{1e3 * wall[row]:9.1f}{ratios}{taken[row]:7d}"
 
 
 def _refresh(model: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer) -> None:

@@ -29,6 +29,10 @@ from .base import Info, Rule, State, demand, rows
 class DeepMomentum(Rule):
     """Gradient descent plus what a two-layer network recalls of past gradients.
 
+    No advantage: on digits, tuned, 12 seeds, the log10 of the training loss was +0.01 ± 0.01 against `SGD` and +0.28 ±
+    0.04 against `Momentum` (optim_trainers_digits); in a badly scaled regression −0.12 ± 0.03 and +0.90 ± 0.26
+    (optim_trainers_turned).
+
     Args:
         lr: size of a step, 0 or more.
         momentum: the factor of `past` that stays, 0 to below 1.

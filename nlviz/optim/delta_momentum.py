@@ -10,8 +10,7 @@ Uᵀ U is x xᵀ / ‖x‖²: what the memory held for this input fades by momen
 momentum. A vector counts as one row.
 
 Levels: velocity (inner), w (outer). Nested Learning, eqs. 48-49, in which the decay has no step size; α is momentum,
-P the target. Whether it gets anywhere sooner is open: on small, tuned nets no advantage
-was found.
+P the target. Whether it gets anywhere sooner is an open question; `DeltaMomentum` says what we found.
 """
 
 from __future__ import annotations
@@ -27,6 +26,12 @@ from .base import Info, Rule, State, demand, rows
 @dataclass(frozen=True)
 class DeltaMomentum(Rule):
     """Momentum that erases along the new gradient before it adds it; stable for a gradient of any size.
+
+    Against `Momentum`, tuned, 12 seeds, the log10 of the training loss was −0.27 ± 0.05 on digits
+    (optim_trainers_digits), but +0.01 ± 0.04 without the mean image that all digits share (optim_trainers_centred), and
+    −0.51 ± 0.31 in a badly scaled regression, where momentum that looks ahead got −2.24 ± 0.32
+    (optim_trainers_turned); it never arrived first in the toy valley of the paper's Figure 4 once each was tuned
+    (optim_valley).
 
     Args:
         lr: size of a step, 0 or more.

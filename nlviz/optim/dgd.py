@@ -28,6 +28,10 @@ from .base import Info, Rule, State, demand
 class DGD(Rule):
     """Delta gradient descent for the weight `(d_out, d_in)` of a linear layer.
 
+    On −⟨W x, v⟩ with inputs of correlation 0.99, tuned, 12 seeds, it missed 0.239 ± 0.013 of the map where gradient
+    descent missed 0.633 ± 0.025; but gradient descent on ½ ‖W x − v‖² also missed 0.239 ± 0.013, and there DGD missed
+    half, 0.500 ± 0.000 with independent inputs (optim_dgd).
+
     Args:
         lr: 0 or more.
         exact: solve the inner problem, stable for inputs of any norm; False takes one gradient step on it instead

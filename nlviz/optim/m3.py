@@ -13,8 +13,7 @@ Nested Learning, section 7.2, Algorithm 1 and eq. 75, which contradict each othe
 paper writes β₁, β₂, β₃, α, f for momentum, square_keep, slow_momentum, slow_weight, period and gives no values. It
 divides by √square alone: an orthogonal matrix has entries of a fixed size, so a step would grow as gradients shrink,
 without bound at weights whose own gradient is almost nothing; its first one can point uphill. Hence rms, which makes
-lr mean what it means for `Muon`, and floor. `second_moment=False` leaves the division out: two-scale Muon. No
-advantage over one time scale was found on small, tuned nets.
+lr mean what it means for `Muon`, and floor. `second_moment=False` leaves the division out: two-scale Muon.
 """
 
 from __future__ import annotations
@@ -33,6 +32,10 @@ from .orthogonal import newton_schulz
 @dataclass(frozen=True)
 class M3(Rule):
     """Two-scale orthogonalised momentum for a matrix `(..., rows, columns)`, averaging form.
+
+    No advantage over one time scale: against `Muon`, tuned, 12 seeds, the log10 of the training loss was +0.17 ± 0.06
+    on digits (optim_trainers_digits), +0.11 ± 0.10 without their mean image (optim_trainers_centred) and +3.29 ± 0.11
+    in a badly scaled regression (optim_trainers_turned).
 
     Args:
         lr: how far a singular direction moves in a step, 0 or more; once the slow memory speaks, up to twice as far.

@@ -25,6 +25,11 @@ from .orthogonal import QUINTIC, Coefficients, newton_schulz
 class Muon(Rule):
     """Orthogonalised momentum for a matrix `(..., rows, columns)`.
 
+    Against `Adam`, tuned, 12 seeds, the log10 of the training loss was −0.43 ± 0.07 on digits (optim_trainers_digits),
+    and of the loss on images kept apart −0.05 ± 0.04; −0.11 ± 0.07 without the mean image (optim_trainers_centred);
+    −1.87 ± 0.24 in a badly scaled regression (optim_trainers_turned), but +9.67 ± 1.02 where each weight has a scale of
+    its own, which is what Adam divides by (optim_trainers_scaled).
+
     Args:
         lr: how far each singular direction moves in a step, 0 or more.
         momentum: the factor of the velocity that stays, 0 to below 1.
