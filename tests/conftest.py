@@ -7,6 +7,7 @@ pytest --device cuda --dtype float32
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     if device == "mps" and dtype == "float64":
         raise pytest.UsageError("--device mps knows no float64; add --dtype float32")
-    torch.set_num_threads(1)  # two workers share two cores
+    torch.set_num_threads(1)  # two workers share two cores,
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # and so do the kernels they start
 
 
 @pytest.fixture(scope="session")
