@@ -176,7 +176,7 @@ class Lab(contextlib.AbstractContextManager):
         self.folder.cleanup()
 
 
-def run_all(page: Any, seconds: int = 120) -> None:
+def run_all(page: Any, seconds: int = 500) -> None:
     """Run > Run All Cells, and wait until every code cell has its number.
 
     Raises:
