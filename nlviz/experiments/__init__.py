@@ -1,0 +1,52 @@
+"""`python -m nlviz experiments`: the long experiments of the course, by name, kept in data/results/.
+
+The one place where experiments meet the rules they are about. To add one, add it to the list of its file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+
+from ..lab.optimizer_speed import cost_table
+from ..lab.stored import store
+from ..runtime import need, project
+from ..trace import Trace
+from . import clocks, optimizers
+
+EXPERIMENTS = [*optimizers.EXPERIMENTS, *clocks.EXPERIMENTS]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run and keep experiments; gives the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="nlviz experiments", description="Run long experiments and keep their Traces."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which; none: all that are not kept yet")
+    parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
+    parser.add_argument("--again", action="store_true", help="run also what is kept")
+    given = parser.parse_args(argv)
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
+    if unknown := set(given.names) - set(known):
+        parser.error(f"there is no experiment {', '.join(sorted(unknown))}; --list says which there are")
+    folder = project() / "data" / "results"
+    chosen = [known[name] for name in given.names] or EXPERIMENTS
+    for experiment in chosen:
+        kept = (folder / f"{experiment.name}.npz").exists()
+        if given.list:
+            print(f"{experiment.name:24}{'kept' if kept else '':6}{experiment.question}")
+        elif kept and not given.again:
+            print(f"{experiment.name} is kept; --again runs it again")
+        else:
+            bar = partial(need("tqdm", extra="course").tqdm, desc=experiment.name)
+            path = store(experiment, folder, bar, again=given.again)
+            print(f"{experiment.name}: {path.stat().st_size:,} bytes in {path}")
+    return 0
+
+
+def bench(argv: Sequence[str]) -> int:
+    """`python -m nlviz bench optim`: measure anew what a step of each optimizer costs, keep it, and print the table."""
+    status = main(["bench_optim", "--again", *argv])
+    print("", *cost_table(Trace.load(project() / "data" / "results" / "bench_optim.npz")), sep="\n")
+    return status
