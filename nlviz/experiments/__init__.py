@@ -13,9 +13,9 @@ from ..lab.optimizer_speed import cost_table
 from ..lab.stored import store
 from ..runtime import need, project
 from ..trace import Trace
-from . import clocks, optimizers
+from . import clocks, continual, optimizers
 
-EXPERIMENTS = [*optimizers.EXPERIMENTS, *clocks.EXPERIMENTS]
+EXPERIMENTS = [*optimizers.EXPERIMENTS, *clocks.EXPERIMENTS, *continual.EXPERIMENTS]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
             bar = partial(need("tqdm", extra="course").tqdm, desc=experiment.name)
             path = store(experiment, folder, bar, again=given.again)
             print(f"{experiment.name}: {path.stat().st_size:,} bytes in {path}")
+        if not given.list:
+            print(*experiment.tell(Trace.load(folder / f"{experiment.name}.npz")), sep="\n")
     return 0
 
 

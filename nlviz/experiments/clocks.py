@@ -47,10 +47,9 @@ def recoveries(watch: Watch) -> Trace:
     ends = {"after B": 439, "after the silence": 559}  # steps of 400 of A, 40 of B and 120 of silence
     arrays = {
         "total": np.stack([[trace["total"][:, step] for step in ends.values()] for trace in traces]),
-        "recovery": np.stack([trace["recovery"] for trace in traces]),
         "writes": np.array([trace["writes"][-1] for trace in traces]),
     }
-    axes = {"total": ("mix", "when", "run"), "recovery": ("mix", "run"), "writes": ("mix",)}
+    axes = {"total": ("mix", "when", "run"), "writes": ("mix",)}
     about = provenance(seed=SEED, mixes=MIXES, note="writes are those of the last level of a mix")
     return Trace(arrays, axes, {"mix": list(MIXES), "when": list(ends)}, about)
 
