@@ -412,6 +412,23 @@ def test_two_on_one_page_do_not_couple(browser: Any, tmp_path: Path) -> None:
     clean(page)
 
 
+def test_a_bet_is_asked_once_of_two_on_one_page(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "two.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{tape().html()}{tape().html()}", "utf8")
+    page = browser.open(path)
+    page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
+    assert page.get_by_text("First, your bet.").count() == 2
+    page.locator(".nl-bet button").last.click()
+    assert page.get_by_text("First, your bet.").count() == 0
+    guesses = "[...document.querySelectorAll('.nl')].map((one) => one.view.state.guess)"
+    first, second = page.evaluate(guesses)
+    assert first == second
+    page.get_by_role("button", name="bet again").first.click()
+    page.locator(".nl-bet button").first.click()  # thinking again changes one's own
+    assert page.evaluate(guesses)[1] == second
+    clean(page)
+
+
 def test_it_follows_the_theme(show: Any) -> None:
     page = show(tape())
     paper = "getComputedStyle(document.querySelector('.nl')).backgroundColor"

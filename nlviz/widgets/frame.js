@@ -184,13 +184,18 @@ function watch(view, draw) {
   view.ends.push(() => (sizes.disconnect(), themes.disconnect(), dark.removeEventListener("change", theme)));
 }
 
-/* A guess before the answer. It blocks nothing, and can be made again. */
+/* A guess before the answer. It blocks nothing, can be made again, and is asked once of several widgets. */
 function betting(view, spec) {
   const bet = spec.bet?.(view);
   if (!bet) return [];
   const box = h("div.nl-bet", { role: "group", "aria-label": "your bet" });
+  view.asked = JSON.stringify([bet.ask, bet.options.map(([key]) => key)]);
+  const kin = () => [...document.querySelectorAll(".nl")].map((one) => one.view).filter((other) => alike(view, other));
+  const told = kin().find(({ state }) => state.guess);
+  if (told && !view.state.guess) view.state = { ...view.state, guess: told.state.guess };
   const choose = (key) => {
     view.change({ guess: key });
+    for (const other of kin()) if (!other.state.guess) other.change({ guess: key });
     box.querySelector("button")?.focus();
   };
   let shown = null;
@@ -212,6 +217,8 @@ function betting(view, spec) {
   });
   return [box];
 }
+
+const alike = (one, other) => other && other !== one && other.asked === one.asked;
 
 /* Presets as chips; the one that is on is marked. */
 function chips(view, spec, looks) {
