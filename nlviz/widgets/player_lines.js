@@ -5,7 +5,7 @@ import { clamp, h, id, line, linear, say, set, ticks } from "./base.js";
 const SLOTS = { 1: ["ink"], 2: [0, 4], 3: [0, 2, 4], 4: [0, 1, 2, 4], 5: [0, 1, 2, 3, 4] };
 const DASHES = ["none", "8 4", "2 3", "10 3 2 3", "1 5"]; // no line is told by its colour alone
 const THIN = 40; // of more lines than this a selection is drawn
-const HEAD = 26; // above a track: its name
+export const HEAD = 26; // above a track: its name
 
 /* The values of a track at the present choice, step by step. */
 export function chosen(state, view, track) {

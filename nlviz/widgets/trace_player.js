@@ -3,7 +3,7 @@
 import { h, linear, say, set, ticks } from "./base.js";
 import { playhead, segmented, slider } from "./controls.js";
 import { widget } from "./frame.js";
-import { chosen, lineTrack, linesOf, written } from "./player_lines.js";
+import { chosen, HEAD, lineTrack, linesOf, written } from "./player_lines.js";
 import { mapTrack } from "./player_maps.js";
 
 const LEFT = 52;
@@ -23,11 +23,13 @@ function build(view, body) {
   const svg = (parts.svg = h("svg"));
   parts.fences = h("path.nl-fence");
   parts.words = h("g");
+  parts.high = high;
+  parts.tops = lines.map((_, i) => TOP + i * (high + BETWEEN));
   parts.bottom = TOP + Math.max(0, lines.length * (high + BETWEEN) - BETWEEN);
   svg.setAttribute("height", parts.bottom + FOOT);
   let place = 0;
   parts.tracks = facts.tracks.map((track) =>
-    isLine(track) ? lineTrack(view, track, TOP + place++ * (high + BETWEEN), high) : mapTrack(view, track),
+    isLine(track) ? lineTrack(view, track, parts.tops[place++], high) : mapTrack(view, track),
   );
   const nodes = (kind) => parts.tracks.filter((_, i) => isLine(facts.tracks[i]) === kind).map(({ node }) => node);
   svg.append(parts.words, ...nodes(true), parts.fences);
@@ -122,7 +124,9 @@ function measure(view) {
 function drawAxis(view) {
   const { parts, facts, axis } = view;
   const text = (x, y, content, anchor) => h("text.nl-tick", { x: x.toFixed(1), y, "text-anchor": anchor }, content);
-  const fence = ([, step]) => `M${axis.xs[step].toFixed(1)} ${MARKS - 10}V${parts.bottom}`;
+  const rows = parts.tops.map((top) => [top + HEAD - 6, top + parts.high]); // not through the name of a track
+  const fence = ([, step]) =>
+    [[MARKS - 10, TOP], ...rows].map(([from, to]) => `M${axis.xs[step].toFixed(1)} ${from}V${to}`).join("");
   set(parts.fences, { d: facts.marks.map(fence).join("") });
   parts.words.replaceChildren(
     ...axis.marks.map(([x, label]) => text(x, parts.bottom + 18, String(label), "middle")),
