@@ -21,6 +21,12 @@ PICTURE = """[...document.querySelectorAll('.jp-OutputArea-output .nl')].map((on
     ['d', 'x', 'y', 'width', 'height', 'x1', 'transform'].map((name) => part.getAttribute(name)).join() +
     part.textContent).join()).join()"""
 
+INKS = """() => [...document.querySelectorAll('figure[role=img]')].map((figure) => figure.querySelector('svg text'))
+  .filter((text) => text).map((text) => getComputedStyle(text).fill)"""
+ALTS = (
+    "() => [...document.querySelectorAll('figure[role=img]')].map((figure) => figure.getAttribute('aria-label') ?? '')"
+)
+
 
 def verdicts(page: Any) -> list[str]:
     """What the checks of a notebook answered."""
@@ -28,7 +34,8 @@ def verdicts(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_runs_and_a_key_moves_its_picture(lab: Any, path: Path) -> None:
+def test_a_lesson_runs_a_key_moves_its_picture_and_figures_follow_the_theme(lab: Any, path: Path) -> None:
+    """One stored picture, two themes: its ink is JupyterLab's own."""
     from browser import run_all
 
     page = lab.open(path, height=1000)
@@ -40,6 +47,13 @@ def test_a_lesson_runs_and_a_key_moves_its_picture(lab: Any, path: Path) -> None
     before = page.evaluate(PICTURE)
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(f"(before) => {PICTURE} !== before", arg=before, timeout=10_000)
+    light = page.evaluate(INKS)
+    assert all(len(alt) > 20 for alt in page.evaluate(ALTS))
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'", timeout=20_000)
+    dark = page.evaluate(INKS)
+    assert len(light) == len(dark)
+    assert all(one != other for one, other in zip(light, dark, strict=True))
     assert page.problems == []
     assert page.offsite == []
 
@@ -54,18 +68,3 @@ def test_a_solved_lesson_passes_its_own_checks(lab: Any, path: Path) -> None:
     assert all("pass" in verdict for verdict in verdicts(page))
     assert page.problems == []
     assert page.offsite == []
-
-
-def test_figures_follow_the_theme_of_jupyterlab(lab: Any) -> None:
-    """One stored picture, two themes: its ink is JupyterLab's own."""
-    from browser import run_all
-
-    inks = set()
-    for dark in (False, True):
-        page = lab.open(NOTEBOOKS / "01_surprise.ipynb", dark=dark)
-        run_all(page)
-        label = page.locator("figure[role=img] svg text").first
-        inks.add(label.evaluate("(text) => getComputedStyle(text).fill"))
-        for figure in page.locator("figure[role=img]").all():
-            assert len(figure.get_attribute("aria-label")) > 20
-    assert len(inks) == 2

@@ -15,6 +15,7 @@ import torch
 import nlviz as nl
 from nlviz import __main__ as command_line
 from nlviz import experiments, lab, memory, optim
+from nlviz.experiments import optimizers
 from nlviz.lab import side_by_side
 from nlviz.lab.stored import Experiment, store
 from nlviz.lab.valleys import BY_STEP, _slope
@@ -34,7 +35,7 @@ RULES = [
     optim.Preconditioned(lr=1.0, every=3),
     optim.Muon(lr=1.0),
     optim.M3(lr=1.0, period=3),
-    experiments.LookAhead(lr=1.0),
+    optimizers.LookAhead(lr=1.0),
 ]
 each_rule = pytest.mark.parametrize("rule", RULES, ids=repr)
 
@@ -74,7 +75,7 @@ def test_a_step_is_lr_times_the_step_at_rate_one(rule: optim.Rule, draw: Any, cl
 
 def test_look_ahead_is_torchs_nesterov(draw: Any, close: Callable[..., None]) -> None:
     w = torch.nn.Parameter(draw(3, 4))
-    rule, ours = experiments.LookAhead(lr=0.1, momentum=0.8), w.detach().clone()
+    rule, ours = optimizers.LookAhead(lr=0.1, momentum=0.8), w.detach().clone()
     theirs, state = torch.optim.SGD([w], lr=0.1, momentum=0.8, nesterov=True), rule.init(ours)
     for t in range(20):
         w.grad = draw(3, 4, seed=t)
@@ -179,7 +180,7 @@ def test_delta_momentum_beats_momentum_while_all_images_share_a_direction(
 ) -> None:
     problem = lab.digit_network(nl.tasks.digits(), centred=centred)
     chosen = kept(f"optim_trainers_{'centred' if centred else 'digits'}").about["chosen"]
-    families = only(experiments.trained(), chosen)
+    families = only(optimizers.trained(), chosen)
     pair = {name: families[name] for name in ("Momentum", "DeltaMomentum")}
     trace = lab.trainers(pair, problem, runs=6, tuning_runs=1, seed=7000, every=300)
     plain, delta = np.log10(trace["loss"][..., -1])
@@ -211,7 +212,7 @@ def test_kept_recurring_gradients_come_from_this_code() -> None:
     stored = kept("optim_recurring")
     level = stored.along("noise").index(2.0)
     chosen = {name: settings[level] for name, settings in stored.about["chosen"].items()}
-    rules, memories = (only(families, chosen) for families in experiments.recalling())
+    rules, memories = (only(families, chosen) for families in optimizers.recalling())
     again = lab.recurring_gradients(rules, memories, noises=[2.0], runs=2, tuning_runs=1)
     np.testing.assert_allclose(again["cosine"][:, 0], stored.select(noise=2.0)["cosine"][:, :2], atol=2e-3)
     assert stored.sizes == {"method": 6, "noise": 3, "run": 12}
@@ -222,7 +223,7 @@ def test_kept_self_made_targets_come_from_this_code() -> None:
     level = stored.along("likeness").index(0.99)
     descent, delta = (
         [rule for rule in rules if repr(rule) == stored.about["chosen"][method][level].split(", decay")[0]]
-        for rules, method in zip(experiments.descents(), ("GD, squared error", "DGD, dot product"), strict=True)
+        for rules, method in zip(optimizers.descents(), ("GD, squared error", "DGD, dot product"), strict=True)
     )
     again = lab.self_made_targets(descent, delta, decays=[0.1], likeness=[0.99], runs=2, tuning_runs=1)
     for method in ("GD, squared error", "DGD, dot product"):
@@ -252,7 +253,7 @@ PROBLEMS: dict[str, Callable[[], lab.Problem]] = {
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_kept_trainings_come_from_this_code(name: str) -> None:
     stored = kept(f"optim_trainers_{name}")
-    families = only(experiments.trained(), stored.about["chosen"])
+    families = only(optimizers.trained(), stored.about["chosen"])
     assert all(len(settings) == 1 for settings in families.values())
     again = lab.trainers(families, PROBLEMS[name](), runs=2, tuning_runs=1)
     np.testing.assert_allclose(again["loss"][..., :6], stored["loss"][:, :2, :6], rtol=0.02)
@@ -262,8 +263,8 @@ def test_kept_trainings_come_from_this_code(name: str) -> None:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_no_kept_training_was_tuned_at_the_edge_or_hides_a_dead_run(name: str) -> None:
     stored = kept(f"optim_trainers_{name}")
-    chosen = only(experiments.trained(), stored.about["chosen"])
-    assert all(experiments.RATES[0] < rule.lr < experiments.RATES[-1] for (rule,) in chosen.values())
+    chosen = only(optimizers.trained(), stored.about["chosen"])
+    assert all(optimizers.RATES[0] < rule.lr < optimizers.RATES[-1] for (rule,) in chosen.values())
     assert not stored["diverged"].any()
     assert np.isinf(stored["tuning"]).any()  # the grid goes to where rules die
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..runtime import generator, provenance
 from ..trace import Trace
 from .additive import Method, Setting
+from .side_by_side import Watch
 
 D, SCALES, NOISE = 8, (10, 2000), 0.5
 
@@ -32,13 +33,14 @@ METHODS = {
 }
 
 
-def two_scales(runs: int = 16, seed: int = 0, tuning_runs: int = 6, steps: int = 4000) -> Trace:
+def two_scales(runs: int = 16, seed: int = 0, tuning_runs: int = 6, steps: int = 4000, watch: Watch = iter) -> Trace:
     """Linear levels track a regression whose weights drift on scales of 10 and of 2,000 steps.
 
     Args:
         runs: seeds seed, seed + 1, ...; tuning takes others.
         tuning_runs: seeds for choosing among a method's 24 settings.
         steps: of which the first quarter is not counted.
+        watch: goes through the methods, `tqdm` say.
 
     Returns:
         A Trace with "error" `(method, run)`, the mean squared error of the prediction before noise, over the variance
@@ -50,7 +52,7 @@ def two_scales(runs: int = 16, seed: int = 0, tuning_runs: int = 6, steps: int =
     elsewhere = _worlds(range(seed + 100_000, seed + 100_000 + tuning_runs), steps)
     here = _worlds(range(seed, seed + runs), steps)
     found, chosen = [], {}
-    for name, method in METHODS.items():
+    for name, method in watch(METHODS.items()):
         tried = _play(method, *elsewhere)
         best = method.only(int(tried.mean(1).nan_to_num(math.inf).argmin()))  # a setting that diverged is the worst
         chosen[name] = dict(zip(("rates", "keeps"), map(list, best.settings[0]), strict=True))

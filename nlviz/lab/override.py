@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from ..runtime import generator, provenance
 from ..trace import Trace
 from .additive import Method, Setting
+from .side_by_side import Watch
 
 ITEMS, CODES, D_VALUE, D_KEY = 16, 32, 32, 32
 OVERRIDDEN, TIMES, GAP, AGAIN, HOME = 4, 16, 40, 48, 480  # items, and steps: with them, without them, after, at first
@@ -37,7 +38,7 @@ METHODS = {
 }
 
 
-def overriding(runs: int = 16, seed: int = 0, tuning_runs: int = 6, episodes: int = 6) -> Trace:
+def overriding(runs: int = 16, seed: int = 0, tuning_runs: int = 6, episodes: int = 6, watch: Watch = iter) -> Trace:
     """Linear levels learn 16 facts; again and again four of them are contradicted for a while.
 
     Args:
@@ -55,7 +56,7 @@ def overriding(runs: int = 16, seed: int = 0, tuning_runs: int = 6, episodes: in
     (6, 2)
     """
     found, chosen = [], {}
-    for name, method in METHODS.items():
+    for name, method in watch(METHODS.items()):
         tried = _play(method, range(seed + 100_000, seed + 100_000 + tuning_runs), episodes)
         best = method.only(int(tried.mean((1, 2, 3)).argmax()))
         chosen[name] = dict(zip(("rates", "keeps"), map(list, best.settings[0]), strict=True))

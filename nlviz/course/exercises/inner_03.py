@@ -117,6 +117,24 @@ INNER_LOSS = Exercise(
             "long or short. A share of itself is lost when the square is paid for.",
         ),
         Mutant(
+            "the length, without the half",
+            lambda v, g, momentum: -v.dot(g) + (1 - momentum) * v.norm(),
+            "This takes the length of v, not half its square: every velocity would lose the same length at a step, "
+            "long or short. A share of itself is lost when the square is paid for.",
+        ),
+        Mutant(
+            "the whole distance to g",
+            lambda v, g, momentum: 0.5 * (v - g).dot(v - g),
+            "This asks v to be g, and one step of rate 1 on it lands there, whatever v was. Momentum asks for the "
+            "direction of g, by a dot product, and to stay small; `momentum` says how small.",
+        ),
+        Mutant(
+            "the distance to the new velocity",
+            lambda v, g, momentum: 0.5 * (v - momentum * v - g).dot(v - momentum * v - g),
+            "The new velocity is used to define the loss that should explain it, and v stands on both sides: the slope "
+            "is (1 − momentum) times too small. Two plain wishes suffice: along g, and small.",
+        ),
+        Mutant(
             "the distance to g",
             lambda v, g, momentum: 0.5 * (1 - momentum) * (v - g).dot(v - g),
             "This asks v to be close to g, and a step on it averages: v ← momentum v + (1 − momentum) g. Momentum as "

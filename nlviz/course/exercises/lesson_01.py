@@ -90,6 +90,18 @@ SURPRISE = Exercise(
             "cross-entropy first turns the scores into probabilities.",
         ),
         Mutant(
+            "probabilities minus the label's number",
+            lambda W, x, y: _p(W, x) - y,
+            "The label is the name of a class, not an amount: class 7 is no more than class 2. As what should have "
+            "been said it is a 1 at that class and 0 elsewhere.",
+        ),
+        Mutant(
+            "scores minus the label's number",
+            lambda W, x, y: W @ x - y,
+            "Scores minus the number of the label: neither side is a probability yet. What was said goes through "
+            "softmax; what is true is a 1 at the label and 0 elsewhere.",
+        ),
+        Mutant(
             "the squared error's surprise",
             lambda W, x, y: 2 * (W @ x - _onehot(y, len(W))),
             "This is the gradient of the squared error ‖output − one-hot‖². The loss here is cross-entropy: "
@@ -220,6 +232,18 @@ REMEMBER = Exercise(
             lambda W, x, u, lr: W - lr * torch.outer(x, u),
             "The tile lies on its side: `outer(x, u)` has a row for every input. W has a row for every output, "
             "so the surprise comes first.",
+        ),
+        Mutant(
+            "u @ x",
+            lambda W, x, u, lr: W - lr * (u @ x),
+            "`u @ x` is a dot product: one number, which only exists where W is square. Every pair of an output and an "
+            "input needs a number of its own: an outer product.",
+        ),
+        Mutant(
+            "u * x",
+            lambda W, x, u, lr: W - lr * u * x,
+            "`u * x` multiplies entry by entry, which only works where W is square. Every pair of an output and an "
+            "input needs a number of its own: an outer product.",
         ),
         Mutant(
             "without the rate",
