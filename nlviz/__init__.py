@@ -24,7 +24,7 @@ _PACKAGES = (
 _NOUNS = {
     "trace": ("Trace",),
     "memory": ("Attention", "DGD", "Deep", "Delta", "Hebb", "Omega", "Titans"),
-    "loops": ("descend", "run"),
+    "loops": ("descend", "run", "train"),
     "course": ("check", "hint", "solution", "progress", "carry_on", "questions"),
     "checkup": ("doctor",),
 }

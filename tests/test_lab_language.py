@@ -1,0 +1,108 @@
+"""Language models side by side: the same bytes for all, a rate chosen elsewhere, and a run that goes on."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nlviz as nl
+from nlviz.experiments import language
+from nlviz.lab import Entrant
+
+
+class Bigram(nn.Module):
+    """Logits from the byte before; counts the steps it was trained."""
+
+    steps = 0
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(256, 256)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        Bigram.steps += torch.is_grad_enabled()
+        return self.table(tokens)
+
+
+def stream(text: nl.tasks.Text, steps: int, seed: int) -> nl.tasks.ByteStream:
+    return nl.tasks.byte_stream(text, steps, batch=4, length=32, seed=seed)
+
+
+@cache
+def text() -> nl.tasks.Text:
+    return nl.tasks.english(test=0.02)
+
+
+def raced(**settings: Any) -> nl.trace.Trace:
+    table = Entrant(Bigram, lambda model, lr: torch.optim.Adam(model.parameters(), lr=lr))
+    frozen = Entrant(Bigram, lambda model, lr: torch.optim.SGD(model.parameters(), lr=0.0))
+    return nl.lab.byte_models(
+        {"table": table, "frozen": frozen}, text(), stream, rates=[0.001, 0.1], runs=2, steps=12, **settings
+    )
+
+
+def test_a_model_that_does_not_learn_stays_at_chance_and_one_that_does_leaves_it():
+    trace = raced()
+    table, frozen = trace["bits per byte"]
+    np.testing.assert_allclose(frozen, 8.0, atol=1e-5)
+    assert (table < 7.2).all()
+    assert trace.about["chosen"]["table"] == 0.1
+    assert trace["tuning"][0].argmin() == 1
+    assert (np.diff(trace["n-grams"]) < 0).all()
+    assert trace["parameters"].tolist() == [256 * 256] * 2
+    assert trace.about["learned"] == 12 * 4 * 32
+
+
+def test_a_rate_is_chosen_on_a_part_that_tuning_does_not_learn_from_and_never_on_the_text_that_is_reported(monkeypatch):
+    given = []
+    whole = stream
+
+    def noted(text: nl.tasks.Text, steps: int, seed: int) -> nl.tasks.ByteStream:
+        given.append((text, seed))
+        return whole(text, steps, seed)
+
+    monkeypatch.setitem(globals(), "stream", noted)
+    raced()
+    tuning, reported = given[:2], given[2:4]  # of the first model
+    for inner, seed in tuning:
+        assert seed >= 100_000
+        assert torch.equal(torch.cat([inner.train, inner.test]), text().train)
+        assert len(inner.test) == len(text().train) // 10
+    assert [seed for _, seed in reported] == [0, 1]
+    assert all(one is text() for one, _ in reported)
+
+
+def test_a_stopped_race_goes_on_with_what_is_kept(tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    def four(jobs):
+        for i, job in enumerate(jobs):
+            if i == 4:
+                raise StoppedError
+            yield job
+
+    with pytest.raises(StoppedError):
+        raced(folder=tmp_path, watch=four)
+    assert len(list(tmp_path.glob("*.pt"))) == 4
+    Bigram.steps = 0
+    again = raced(folder=tmp_path)
+    assert Bigram.steps == 4 * 12  # the other four runs
+    np.testing.assert_array_equal(again["bits per byte"], raced()["bits per byte"])
+
+
+def test_the_entrants_have_the_same_number_of_parameters_and_levels_step_on_their_clocks():
+    for name, entrant in language.entrants().items():
+        model = entrant.build(0)
+        assert sum(w.numel() for w in model.parameters()) == pytest.approx(language.PARAMETERS, rel=0.002), name
+        optimizer = entrant.optimizer(model, 0.001)
+        held = [w for group in optimizer.param_groups for w in group["params"]]
+        assert {id(w) for w in held} == {id(w) for w in model.parameters()}
+        assert len(held) == len({id(w) for w in held})
+        assert getattr(optimizer, "periods", [1]) == ([1, 4, 16] if name.startswith("Hope") else [1])
