@@ -14,7 +14,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="is everything in place on this machine, and if not, what to type")
     commands.add_parser("build", help="build the notebooks from their masters", add_help=False)
     commands.add_parser(
-        "bench", help="speed of our layers beside their peers; bench optim: of optimizers", add_help=False
+        "bench",
+        help="speed of our layers beside their peers; bench optim: of optimizers; bench clocks: what clocks add",
+        add_help=False,
     )
     commands.add_parser("experiments", help="run long experiments and keep their Traces", add_help=False)
     given, rest = parser.parse_known_args(argv)
@@ -22,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .course import build
 
         return build.main(rest)
-    if given.command == "bench" and rest[:1] == ["optim"]:
+    if given.command == "bench" and rest[:1] in (["optim"], ["clocks"]):
         from . import experiments
 
-        return experiments.bench(rest[1:])
+        return experiments.bench(rest)
     if given.command == "bench":
         from . import bench
 

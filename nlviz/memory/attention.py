@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from .base import Info, check_widths
+from .base import Info, Levels, check_widths
 from .chunks import Steps, join
 
 Pairs = dict[str, Tensor]
@@ -39,6 +40,8 @@ class Attention:
     >>> rule.read(state, torch.tensor([1.0, 0.0]))
     tensor([3.])
     """
+
+    levels: ClassVar[Levels] = (("attention", 0, "Σ similarity ‖answer − value‖²", "all pairs so far"),)
 
     window: int | None = None
     scale: float | None = None

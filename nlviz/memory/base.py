@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 Info = dict[str, Tensor]
+Levels = tuple[tuple[Any, ...], ...]
+"""The nested problems of a rule: (name in the state, period in tokens, objective, context) each; 0: made anew at every
+read. A fifth entry names those of the same state that it reads."""
 Rate = float | Tensor | None
 
 

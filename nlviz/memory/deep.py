@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .base import Info, Rate, rate
+from .base import Info, Levels, Rate, rate
 from .chunk_start import NetworkMemory, Response, State
 from .network import Weights
 
@@ -41,6 +42,8 @@ class Deep(NetworkMemory):
     >>> bool(info["error"].norm() < 1e-3)
     True
     """
+
+    levels: ClassVar[Levels] = (("memory", 1, "½ ‖M(k) − v‖²", "the pairs"),)
 
     lr: float = 0.1
     hidden: int | None = None

@@ -11,11 +11,12 @@ Widrow & Hoff 1960; as a sequence layer DeltaNet (Schlag et al. 2021), with keep
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .base import Info, Rate, apply, check_pair, check_shares, outer, rate
+from .base import Info, Levels, Rate, apply, check_pair, check_shares, outer, rate
 from .chunk_exact import RankOne, Row
 from .chunks import Steps
 
@@ -37,6 +38,8 @@ class Delta(RankOne):
     >>> rule.read(M, key)                         # the new value alone
     tensor([5.])
     """
+
+    levels: ClassVar[Levels] = (("memory", 1, "½ ‖M k − v‖²", "the pairs"),)
 
     lr: float = 1.0
     keep: float = 1.0

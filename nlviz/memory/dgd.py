@@ -17,10 +17,11 @@ keys and values. Nested Learning, section 4.5, eqs. 54-57, with any norm of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
-from .base import Info, Rate, apply, check_pair, check_shares, outer, rate
+from .base import Info, Levels, Rate, apply, check_pair, check_shares, outer, rate
 from .chunk_exact import RankOne, Row
 from .chunks import Steps
 
@@ -44,6 +45,8 @@ class DGD(RankOne):
     >>> rule.read(M, key)                         # half the value
     tensor([1.5000])
     """
+
+    levels: ClassVar[Levels] = (("memory", 1, "½ ‖M k − u‖², u its own error signal", "the pairs"),)
 
     lr: float = 0.5
     keep: float = 1.0

@@ -10,10 +10,11 @@ with keep < 1 the family of RetNet and gated linear attention. Papers write α f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
-from .base import Info, Rate, apply, check_pair, check_shares, outer, rate
+from .base import Info, Levels, Rate, apply, check_pair, check_shares, outer, rate
 from .chunk_exact import RankOne, Row
 from .chunks import Steps
 
@@ -35,6 +36,8 @@ class Hebb(RankOne):
     >>> rule.read(M, key)                         # old and new value, superposed
     tensor([8.])
     """
+
+    levels: ClassVar[Levels] = (("memory", 1, "−⟨M k, v⟩", "the pairs"),)
 
     lr: float = 1.0
     keep: float = 1.0

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .base import Info, Rate, check_shares, rate
+from .base import Info, Levels, Rate, check_shares, rate
 from .chunk_start import NetworkMemory, Response, State
 from .chunks import lasting
 from .network import Weights, gain, pulls
@@ -46,6 +47,8 @@ class Omega(NetworkMemory):
     >>> rule.read(state, first), rule.read(state, second)          # the first was corrected twice: 2, then 3
     (tensor([3.]), tensor([4.]))
     """
+
+    levels: ClassVar[Levels] = (("memory", 1, "Σ fade ½ ‖M(k) − v‖²", "windows of the pairs"),)
 
     lr: float = 0.02
     keep: float = 1.0

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .base import Info, Rate, check_shares, rate
+from .base import Info, Levels, Rate, check_shares, rate
 from .chunk_start import NetworkMemory, Response, State
 from .chunks import lasting
 from .network import Weights
@@ -49,6 +49,11 @@ class Titans(NetworkMemory):
     >>> rule.read(state, key)
     tensor([3.])
     """
+
+    levels: ClassVar[Levels] = (
+        ("momentum", 1, "−⟨S, surprise⟩", "surprises of the memory"),
+        ("memory", 1, "½ ‖M(k) − v‖²", "the pairs", ("momentum",)),
+    )
 
     lr: float = 0.05
     keep: float = 0.995

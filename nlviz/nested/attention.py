@@ -10,10 +10,14 @@ causal mask alone.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from ..memory import Attention
+from ..memory.base import Levels
 from ..runtime import generator
 from .layer import linear
 
@@ -39,6 +43,8 @@ class AttentionLayer(nn.Module):
     >>> torch.allclose(torch.cat([first, rest], 1), y, atol=1e-5)
     True
     """
+
+    levels: ClassVar[Levels] = Attention.levels
 
     def __init__(
         self,

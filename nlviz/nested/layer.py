@@ -25,6 +25,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv1d, silu
 
 from ..memory import Delta, Rule, scan
+from ..memory.base import Levels
 from ..runtime import generator
 
 State = dict[str, Any]
@@ -97,6 +98,11 @@ class MemoryLayer(nn.Module):
         self.scale = nn.Parameter(torch.ones(heads, features))
         self.out = linear(d_model, d_model, draws)
         self.to(dtype=dtype, device=device)
+
+    @property
+    def levels(self) -> Levels:
+        """The nested problems inside, by the names of the rule's state: what the rule says of itself."""
+        return getattr(self.rule, "levels", (("memory", None, "unknown", "unknown"),))
 
     def init(self, batch: int) -> State:
         """The state before the first token: the convolution's empty tail, and one memory a sequence and head."""

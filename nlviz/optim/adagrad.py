@@ -17,7 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand
+from .base import Info, Levels, Rule, State, demand
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class AdaGrad(Rule):
         demand(self, "lr", "eps")
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """The squares are written at every step."""
-        return {"square": 1}
+        return (("square", 1, "−⟨square, grad²⟩", "the gradients"),)
 
     def init(self, w: Tensor) -> State:
         """Nothing seen."""

@@ -19,7 +19,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand
+from .base import Info, Levels, Rule, State, demand
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,12 @@ class Adam(Rule):
         demand(self, "momentum", "square_keep", below=1.0)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """Both memories are written at every step: one level."""
-        return {"mean": 1, "square": 1}
+        return (
+            ("mean", 1, "½ ‖mean − grad‖², one step", "the gradients"),
+            ("square", 1, "½ ‖square − grad²‖², one step", "the gradients"),
+        )
 
     def init(self, w: Tensor) -> State:
         """Two empty memories."""
@@ -101,9 +104,12 @@ class AdamPrinted(Rule):
         demand(self, "lr", "momentum", "square_keep", "eps")
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """Both sums are written at every step."""
-        return {"mean": 1, "square": 1}
+        return (
+            ("mean", 1, "−⟨mean, grad⟩", "the gradients"),
+            ("square", 1, "−⟨square, grad²⟩", "the gradients"),
+        )
 
     def init(self, w: Tensor) -> State:
         """Two empty sums."""

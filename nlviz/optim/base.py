@@ -6,7 +6,8 @@ A rule is a frozen dataclass: its fields are the hyper-parameters, its repr is t
 changed in place and nothing is hidden, so a step can be repeated, compared and differentiated.
 
 Two levels at least: the state learns from the stream of gradients (inner), the weights learn from the data through
-the state (outer). `periods` says how often each part of the state is written (Nested Learning, Definition 2).
+the state (outer). `levels` says what each part of the state is for, and how often it is written (Nested Learning,
+Definition 2).
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ State = dict[str, Any]
 """What a rule remembers of one parameter: names -> tensors, and ints that count steps."""
 
 Info = dict[str, Tensor]
+
+Levels = tuple[tuple[Any, ...], ...]
+"""Nested problems: (name, period, objective, context) each; a fifth entry names those of the same state it reads."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,17 @@ class Rule:
     lr: float
 
     @property
+    def levels(self) -> Levels:
+        """The nested problems beside the weight's own, by the names of the state's tensors.
+
+        A period counts the writes of the weight; 0 is made anew at every read and kept nowhere.
+        """
+        return ()
+
+    @property
     def periods(self) -> dict[str, int]:
-        """Each tensor of the state and its level: written every so many steps; 0 is made anew at every read."""
-        return {}
+        """Of each level its period alone."""
+        return {name: period for name, period, *_ in self.levels}
 
     def init(self, w: Tensor) -> State:
         """The state of a parameter before its first gradient."""

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..runtime import generator
-from .base import Info, Rule, State, demand, rows
+from .base import Info, Levels, Rule, State, demand, rows
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,13 @@ class DeepMomentum(Rule):
         demand(self, "hidden", low=1)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """Network and target are written at every step; `start` never is."""
-        return {"W_in": 1, "W_out": 1, "past": 1}
+        return (
+            ("past", 1, "½ ‖past − u‖², one step", "directions u of the gradients' rows"),
+            ("W_in", 1, "½ ‖MLP(u) − past‖²", "directions u of the gradients' rows", ("past",)),
+            ("W_out", 1, "½ ‖MLP(u) − past‖²", "directions u of the gradients' rows", ("past",)),
+        )
 
     def init(self, w: Tensor) -> State:
         """A random first layer, drawn by seed, and an empty second one."""

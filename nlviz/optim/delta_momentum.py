@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand, rows
+from .base import Info, Levels, Rule, State, demand, rows
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class DeltaMomentum(Rule):
             )
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """The velocity is written at every step."""
-        return {"velocity": 1}
+        return (("velocity", 1, "½ ‖velocity Uᵀ − P‖²", "the gradients"),)
 
     def init(self, w: Tensor) -> State:
         """An empty memory."""
@@ -104,9 +104,9 @@ class DeltaMomentumPrinted(Rule):
         demand(self, "momentum", below=1.0)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """The memory is written at every step."""
-        return {"m": 1}
+        return (("m", 1, "½ ‖m gradᵀ − P‖²", "the gradients"),)
 
     def init(self, w: Tensor) -> State:
         """An empty memory."""

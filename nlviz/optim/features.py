@@ -18,7 +18,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand
+from .base import Info, Levels, Rule, State, demand
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class FeatureMomentum(Rule):
         demand(self, "momentum", below=1.0)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """The velocity is written at every step."""
-        return {"velocity": 1}
+        return (("velocity", 1, "−⟨velocity, φ(grad)⟩", "the gradients"),)
 
     def init(self, w: Tensor) -> State:
         """An empty memory."""

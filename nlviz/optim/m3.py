@@ -24,7 +24,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand, demand_matrix
+from .base import Info, Levels, Rule, State, demand, demand_matrix
 from .muon import shape_scale
 from .orthogonal import newton_schulz
 
@@ -80,10 +80,15 @@ class M3(Rule):
         demand(self, "period", low=1)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """Two clocks."""
-        periods = {"orthogonal": 0, "fast": 1, "square": 1, "slow": self.period}
-        return {name: period for name, period in periods.items() if self.second_moment or name != "square"}
+        found = (
+            ("orthogonal", 0, "½ ‖Xᵀ X − I‖², by Newton-Schulz", "the fast memory", ("fast",)),
+            ("fast", 1, "½ ‖fast − grad‖², one step", "the gradients"),
+            ("square", 1, "½ ‖square − grad²‖², one step", "the gradients"),
+            ("slow", self.period, "½ ‖slow − mean grad‖², one step", "the mean gradients of its periods"),
+        )
+        return tuple(level for level in found if self.second_moment or level[0] != "square")
 
     def init(self, w: Tensor) -> State:
         """Empty memories; `gathered` collects the gradients of the present period, `direction` is NS(slow)."""
@@ -158,9 +163,14 @@ class M3Printed(Rule):
         demand(self, "period", low=1)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """Two clocks."""
-        return {"orthogonal": 0, "fast": 1, "square": 1, "slow": self.period}
+        return (
+            ("orthogonal", 0, "½ ‖Xᵀ X − I‖², by Newton-Schulz", "the fast memory", ("fast",)),
+            ("fast", 1, "−⟨fast, grad⟩", "the gradients"),
+            ("square", 1, "−⟨square, grad²⟩", "the gradients"),
+            ("slow", self.period, "−⟨slow, sum of gradients⟩", "the gradients of its periods"),
+        )
 
     def init(self, w: Tensor) -> State:
         """Empty sums."""

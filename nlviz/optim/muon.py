@@ -17,7 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand, demand_matrix
+from .base import Info, Levels, Rule, State, demand, demand_matrix
 from .orthogonal import QUINTIC, Coefficients, newton_schulz
 
 
@@ -60,9 +60,12 @@ class Muon(Rule):
         demand(self, "momentum", below=1.0)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """The orthogonal matrix is found anew at every read."""
-        return {"orthogonal": 0, "velocity": 1}
+        return (
+            ("orthogonal", 0, "½ ‖Xᵀ X − I‖², by Newton-Schulz", "the velocity", ("velocity",)),
+            ("velocity", 1, "−⟨velocity, grad⟩", "the gradients"),
+        )
 
     def init(self, w: Tensor) -> State:
         """An empty memory."""

@@ -23,7 +23,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Info, Rule, State, demand, demand_matrix
+from .base import Info, Levels, Rule, State, demand, demand_matrix
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,13 @@ class Preconditioned(Rule):
         demand(self, "every", low=1)
 
     @property
-    def periods(self) -> dict[str, int]:
+    def levels(self) -> Levels:
         """P is the slow level."""
-        return {"velocity": 1, "C": 1, "P": self.every}
+        return (
+            ("C", 1, "½ ‖C − grad gradᵀ‖², one step", "the gradients"),
+            ("P", self.every, "tr(P C̄) + tr(P⁻¹)", "C", ("C",)),
+            ("velocity", 1, "−⟨velocity, P grad⟩", "the gradients", ("C", "P")),
+        )
 
     def init(self, w: Tensor) -> State:
         """Empty memories, P the identity."""
