@@ -88,11 +88,11 @@ for step in (200, 400):
 # | 5 | Attention never forgets and never fits | What is left without the softmax? | 80 | 2 |
 # | 6 | The delta rule | A fact changed. What does your memory say now? | 85 | 5 |
 # | 7 | Titans: learning while reading | Should a surprise still matter ten words later? | 90 | 6 |
-# | 8 | Levels and clocks | How many things are learning inside "Adam + transformer"? | 65 | 3, 5, 7 |
+# | 8 | [**Levels and clocks**](08_levels.ipynb) | How many things are learning inside "Adam + transformer"? | 65 | 3, 5, 7 |
 # | 9 | [**A spectrum of clocks**](09_spectrum.ipynb) | You learned A for a year and B for a day. And tomorrow? | 90 | 1, 3 |
 # | 10 | Forgetting, measured honestly | A slower clock forgot less. Was it the clock? | 80 | 9 |
 # | 11 | Self-modifying memories | Who decides how fast you learn? | 95 | 7, 9 |
-# | 12 | Capstone: a continual learner | Quick abroad and still at home? | 180 | all |
+# | 12 | [**Capstone: a continual learner**](12_capstone.ipynb) | Quick abroad and still at home? | 180 | 9 |
 #
 # Lessons with a link are here; the others are being written. Short course, under seven hours: 1, 3, 6, 9, 12.
 
