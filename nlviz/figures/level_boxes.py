@@ -67,7 +67,16 @@ def levels(trace: Trace, title: str = "") -> Figure:
             Line2D([], [], color=palette.LIGHT[KINDS[k][2]], linestyle=KINDS[k][1], linewidth=1.4) for k in drawn
         ]
         words = [f"{KINDS[kind][0]}   {kind}" for kind in drawn]
-        figure.legend(handles, words, loc="outside lower left", ncols=3, fontsize=9, handlelength=3.2, frameon=False)
+        figure.legend(
+            handles,
+            words,
+            loc="outside lower left",
+            ncols=3,
+            fontsize=9,
+            handlelength=3.2,
+            frameon=False,
+            labelcolor=palette.INK["light"],
+        )
     said = [f"{name}: {_words(p)}" for name, p in zip(names, period, strict=True)]
     passed = [f"{names[a]} to {names[b]}, {kind}" for a, b, kind in arrows]
     figure.alt = f"Nested problems on a clock. {'; '.join(said)}." + (
@@ -146,9 +155,8 @@ def _arrow(ax: Axes, source: Sequence[float], target: Sequence[float], kind: str
         )
     )
     x, y = (0.25 * a + 0.5 * b + 0.25 * c for a, b, c in zip(start, corner, end, strict=True))
-    ax.annotate(
-        letter, (x, y), xytext=(4 * side - 3, 0), textcoords="offset points", fontsize=8.5, va="center", zorder=5
-    )
+    around = {"boxstyle": "circle,pad=0.15", "facecolor": palette.HAIR["light"], "edgecolor": colour, "linewidth": 0.8}
+    ax.text(x, y, letter, fontsize=9, ha="center", va="center", color=palette.INK["light"], bbox=around, zorder=5)
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:
