@@ -134,6 +134,31 @@ def forgotten(trace: Trace, batches: int = 6, before: int = 5, since: float = 0.
     return np.stack(found, axis=-2)
 
 
+def around_return(trace: Trace, before: int = 8, after: int = 12, since: float = 0.5) -> np.ndarray:
+    """Accuracy in the batches about a return home, the mean over all returns: `(..., run, before + after)`.
+
+    Entry `before` is the first batch of home, asked before anything of home was learned again.
+
+    Args:
+        trace: of `nl.lab.follow` or `nl.lab.compare`.
+        before: batches before the return; an excursion shorter than that shows some of the stay at home before it.
+        after: batches from the return on; returns with fewer steps left are left out.
+        since: the share of the stream whose returns are not counted.
+
+    Raises:
+        ValueError: if a run never comes home in the part that is counted.
+    """
+    right, task = trace["right"], trace["task"]
+    steps, found = task.shape[-1], []
+    for run, tasks in enumerate(task):
+        back = [t for t in range(1, steps) if tasks[t] == 0 and tasks[t - 1] != 0]
+        back = [t for t in back if max(since * steps, before) <= t <= steps - after]
+        if not back:
+            raise ValueError(f"run {run} never comes home after step {int(since * steps)}; take a longer stream")
+        found.append(np.mean([right[..., run, t - before : t + after] for t in back], axis=0))
+    return np.stack(found, axis=-2)
+
+
 def average_accuracy(matrix: np.ndarray) -> np.ndarray:
     """Mean accuracy over all tasks after the last: `(...,)`. Lopez-Paz & Ranzato 2017, eq. 2, ACC.
 
@@ -185,6 +210,63 @@ def forgetting(matrix: np.ndarray) -> np.ndarray:
     """
     after = _square(matrix)
     return (after[..., :-1, :-1].max(-2) - after[..., -1, :-1]).mean(-1)
+
+
+def minimum_accuracy(trace: Trace) -> np.ndarray:
+    """The least accuracy on each task since it was over, the mean over all but the last: `(..., run)`.
+
+    Args:
+        trace: of `nl.lab.follow(..., exams=, every=)` on tasks in a row.
+
+    De Lange et al. 2023, "Continual evaluation for lifelong learning: identifying the stability gap", min-ACC.
+
+    >>> accuracy = [[0.9, 0.1], [0.3, 0.6], [0.7, 0.8]]              # after steps 0, 1 and 2, on both tasks
+    >>> axes = {"task": ("run", "step"), "accuracy": ("run", "check", "task")}
+    >>> trace = Trace({"task": np.array([[0, 1, 1]]), "accuracy": np.array([accuracy])}, axes, {"check": [0, 1, 2]})
+    >>> minimum_accuracy(trace), worst_case_accuracy(trace)          # .3; (.3 + .8) / 2
+    (array([0.3]), array([0.55]))
+    """
+    return _least(trace).mean(-1)
+
+
+def worst_case_accuracy(trace: Trace) -> np.ndarray:
+    """The mean of the last task's accuracy at the end and each earlier one's least since it was over: `(..., run)`.
+
+    De Lange et al. 2023, WC-ACC: accuracy / k + (1 - 1 / k) min-ACC for k tasks. Arguments as for `minimum_accuracy`.
+    """
+    return np.concatenate([_least(trace), trace["accuracy"][..., -1, -1:]], axis=-1).mean(-1)
+
+
+def since_switch(trace: Trace, batches: int = 20) -> np.ndarray:
+    """What is left of all earlier tasks, 1, 2, ... batches into a new one: `(..., run, batches)`.
+
+    Entry k is the mean accuracy on the tasks that are over when k + 1 batches of the next have been learned, less the
+    same before the first of them; the mean over all switches. Its least is the depth of the stability gap (De Lange et
+    al. 2023), its last says how much has come back.
+
+    Args:
+        trace: as for `minimum_accuracy`, with every=1.
+        batches: how far to look; shorter tasks are left out.
+    """
+    accuracy, found = trace["accuracy"], []
+    if trace.along("check") != list(range(trace["task"].shape[-1])):
+        raise ValueError("a switch is seen batch by batch; follow the stream with every=1")
+    for run, tasks in enumerate(trace["task"]):
+        switches = [step for step in range(1, len(tasks)) if tasks[step] != tasks[step - 1]]
+        whole = [step for step, end in zip(switches, [*switches[1:], len(tasks)], strict=True) if end - step >= batches]
+        if not whole:
+            raise ValueError(f"in run {run} no later task is on for {batches} batches; look at fewer")
+        over = [accuracy[..., run, s - 1 : s + batches, : tasks[s]].mean(-1) for s in whole]
+        found.append(np.mean([curve[..., 1:] - curve[..., :1] for curve in over], axis=0))
+    return np.stack(found, axis=-2)
+
+
+def _least(trace: Trace) -> np.ndarray:
+    """The least accuracy on each task but the last, in all checks after its last step: `(..., run, task)`."""
+    checks, last = np.array(trace.along("check")), trace["accuracy"].shape[-1] - 1
+    ends = np.stack([np.where(trace["task"] == k, np.arange(trace["task"].shape[-1]), -1).max(-1) for k in range(last)])
+    later = checks[:, None] > ends.T[:, None, :]  # (run, check, task)
+    return np.where(later, trace["accuracy"][..., :-1], np.inf).min(-2)
 
 
 def _late(trace: Trace, since: float) -> np.ndarray:

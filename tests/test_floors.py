@@ -94,8 +94,11 @@ def test_no_module_bears_the_name_of_a_function_its_package_gives() -> None:
     for package in (p for p in PACKAGE.iterdir() if (p / "__init__.py").exists()):
         modules = {p.stem for p in package.glob("*.py")}
         tree = ast.parse((package / "__init__.py").read_text("utf8"))
-        given = {
-            alias.asname or alias.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for alias in n.names
+        given = {  # `from . import module` gives the module itself
+            alias.asname or alias.name
+            for n in ast.walk(tree)
+            if isinstance(n, ast.ImportFrom) and n.module
+            for alias in n.names
         }
         assert not modules & given, (
             f"{package.name}: importing {modules & given} would replace the function of that name"

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import nlviz as nl
-from nlviz.widgets.clockwork import SPEEDS, Clockwork, clockwork
 from nlviz.widgets.clockwork_log import parts_of
+from nlviz.widgets.level_clockwork import SPEEDS, Clockwork, clockwork
 
 STEPS, TOKENS = 48, 8
 NAMES = ("attention", "memory", "mean", "square", "weights", "slow", "jittered", "frozen", "strange")

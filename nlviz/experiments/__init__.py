@@ -13,9 +13,18 @@ from ..lab.optimizer_speed import cost_table
 from ..lab.stored import store
 from ..runtime import need, project
 from ..trace import Trace
-from . import clocks, continual, optimizers
+from . import amnesia, bench_clocks, clocks, continual, gates, in_a_row, language, optimizers
 
-EXPERIMENTS = [*optimizers.EXPERIMENTS, *clocks.EXPERIMENTS, *continual.EXPERIMENTS]
+EXPERIMENTS = [
+    *optimizers.EXPERIMENTS,
+    *clocks.EXPERIMENTS,
+    *continual.EXPERIMENTS,
+    *gates.EXPERIMENTS,
+    *in_a_row.EXPERIMENTS,
+    *amnesia.EXPERIMENTS,
+    *bench_clocks.EXPERIMENTS,
+    *language.EXPERIMENTS,
+]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,13 +51,18 @@ def main(argv: Sequence[str]) -> int:
             bar = partial(need("tqdm", extra="course").tqdm, desc=experiment.name)
             path = store(experiment, folder, bar, again=given.again)
             print(f"{experiment.name}: {path.stat().st_size:,} bytes in {path}")
-        if not given.list:
-            print(*experiment.tell(Trace.load(folder / f"{experiment.name}.npz")), sep="\n")
+        for line in () if given.list else experiment.tell(Trace.load(folder / f"{experiment.name}.npz")):
+            print(line)
     return 0
 
 
 def bench(argv: Sequence[str]) -> int:
-    """`python -m nlviz bench optim`: measure anew what a step of each optimizer costs, keep it, and print the table."""
-    status = main(["bench_optim", "--again", *argv])
+    """`python -m nlviz bench optim`: measure anew what a step of each optimizer costs, keep it, and print the table.
+
+    `python -m nlviz bench clocks` does the same for what clocks and logs add to a training step.
+    """
+    if argv[:1] == ["clocks"]:
+        return main(["bench_clocks", "--again", *argv[1:]])
+    status = main(["bench_optim", "--again", *argv[1:]])
     print("", *cost_table(Trace.load(project() / "data" / "results" / "bench_optim.npz")), sep="\n")
     return status

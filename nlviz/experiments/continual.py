@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import lab, learners, tasks
@@ -17,8 +18,14 @@ from ..runtime import project, provenance
 from ..trace import Trace
 
 RUNS, TUNING_RUNS = 20, 5
-SEED, ELSEWHERE, FLIGHT = 5000, 7000, 8000
-"""Of the table, of the other worlds, of the one flight: none was looked at before."""
+SEED, ELSEWHERE, FLIGHT, EDGE = 6500, 7000, 8000, 400_000
+"""Of the table, of the other worlds, of the one flight, of the search for the edge."""
+
+BROKEN = 0.8
+"""Right answers: less than plain descent has."""
+
+RATES, MANY = (0.3, 0.4, 0.5, 0.6), 60
+"""Of the search for the edge: a run in thirty is not to be seen among the five that tuning takes."""
 
 TABLE = "continual_table"
 
@@ -75,6 +82,29 @@ def other_worlds(watch: Watch) -> Trace:
     return Trace(arrays, {**joined.axes, "error ratio": ("world", "run")}, joined.labels, about)
 
 
+def edge(watch: Watch) -> Trace:
+    """Where our learner begins to break down: many seeds at each rate, by tens so that all stays in the cache."""
+    make, steps = learners.home_and_away_table()[OURS].make, len(world()(runs=1, seed=0))
+    found = np.zeros((len(RATES), MANY), np.float32)
+    for first in watch(range(0, MANY, 10)):
+        seeds = list(range(EDGE + first, EDGE + first + 10))
+        worlds = world()(runs=10, seed=seeds[0])
+        for row, lr in enumerate(RATES):
+            columns = torch.full((10,), lr), torch.full((10,), 0.1)
+            right = lab.follow(make(seeds, *columns), worlds)["right"]
+            found[row, first : first + 10] = right[:, steps // 2 :].mean(1)
+    about = provenance(seed=EDGE, method=OURS, share=0.1)
+    return Trace({"accuracy": found}, {"accuracy": ("lr", "run")}, {"lr": list(RATES)}, about)
+
+
+def edge_lines(trace: Trace) -> list[str]:
+    """Each rate: its mean, its worst runs, and how many broke down."""
+    return [
+        f"lr {lr}: mean {runs.mean():.3f}, worst {np.sort(runs)[:5].round(3)}, {(runs < BROKEN).sum()} broke down"
+        for lr, runs in zip(trace.along("lr"), trace["accuracy"], strict=True)
+    ]
+
+
 def flight(method: str) -> Trace:
     """One run of a method, with what each level wrote when."""
     setting = settings()[method]
@@ -82,6 +112,10 @@ def flight(method: str) -> Trace:
     learner = learners.home_and_away_table()[method].make([FLIGHT], *columns)
     trace = lab.follow(learner, world()(runs=1, seed=FLIGHT), record=True)
     return Trace(trace.arrays, trace.axes, trace.labels, {**trace.about, "method": method, "setting": list(setting)})
+
+
+def _flown(method: str) -> Callable[[Watch], Trace]:
+    return lambda watch: flight(method)
 
 
 def world_lines(trace: Trace) -> list[str]:
@@ -103,12 +137,13 @@ EXPERIMENTS = [
     ),
     Experiment(
         "continual_schedules",
-        "The same settings on other schedules, and on two streams where they should fail.",
+        "Do the same settings hold on other schedules, and fail on two streams where they should?",
         other_worlds,
         tell=world_lines,
     ),
+    Experiment("continual_edge", "At which rate does the surprise gate begin to break down?", edge, tell=edge_lines),
     *(
-        Experiment(f"flight_{file}", f"One run, recorded: {method}.", lambda watch, method=method: flight(method))
+        Experiment(f"flight_{file}", f"What does each level write in one run, and when? ({method})", _flown(method))
         for file, method in FLIGHTS.items()
     ),
 ]

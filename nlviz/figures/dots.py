@@ -17,6 +17,7 @@ def intervals(
     x: str,
     limits: tuple[float, float] | None = None,
     chance: float | None = None,
+    mark: tuple[str, float] | None = None,
     ax: Axes | None = None,
 ) -> Figure:
     """One row a method: every run as a faint dot, their mean, and its 95 % interval.
@@ -26,6 +27,7 @@ def intervals(
         x: what the numbers are, in words with units.
         limits: of the axis; give the whole range where a close-up would make much of little.
         chance: what guessing reaches, drawn as a dashed line.
+        mark: another number to compare with, drawn like that, and what it is called.
 
     >>> intervals({"held": [0.9, 1.0], "live": [0.7, 0.9]}, x="recall")
     Figure: recall. held: 0.95 ± 0.64; live: 0.8 ± 1.3.
@@ -40,9 +42,9 @@ def intervals(
         ax.plot([mean - half, mean + half], [row, row], color=colour, linewidth=3, alpha=0.6)
         ax.plot([mean], [row], "o", color=colour, markersize=6)
         told.append(f"{name}: {mean:.2g} ± {half:.2g}")
-    if chance is not None:
-        ax.axvline(chance, color=palette.SOFT["light"], linestyle="--", linewidth=0.9)
-        ax.annotate("chance", (chance, -0.6), xytext=(4, 0), textcoords="offset points", fontsize=9)
+    for words, place in [*([] if chance is None else [("chance", chance)]), *([] if mark is None else [mark])]:
+        ax.axvline(place, color=palette.SOFT["light"], linestyle="--", linewidth=0.9)
+        ax.annotate(words, (place, -0.6), xytext=(4, 0), textcoords="offset points", fontsize=9)
     ax.set(xlabel=x, ylim=(len(samples) - 0.4, -0.8))
     if limits is not None:
         ax.set_xlim(limits)

@@ -28,23 +28,26 @@ ELSEWHERE = 100_000
 """From a reported seed to the first one that settings are chosen on."""
 
 
-def follow(learner: Any, stream: Stream, exams: int = 0, record: bool = False, progress: bool = False) -> Trace:
+def follow(
+    learner: Any, stream: Stream, exams: int = 0, every: int = 0, record: bool = False, progress: bool = False
+) -> Trace:
     """One pass of a learner along a stream; every batch is asked before it is learned (prequential).
 
     Args:
         learner: `predict(x)` gives labels `(runs, batch)`, -1 for no answer; `learn(x, y)` may give a dict of what
             happened, each `(runs,)`.
         stream: of `nl.tasks`, for as many runs as the learner has.
-        exams: images kept apart on which every task is asked at the start and whenever a task ends; 0 for none. Needs a
-            stream in which all runs go through the same number of segments.
+        exams: examples kept apart on which every task is asked at the start and whenever a task ends; 0 for none.
+            Needs a stream in which all runs go through the same number of segments.
+        every: ask them also after every so many steps; 0 for not.
         record: note what each level wrote (`nl.nested.Recording`); for learners with a `clock`.
         progress: show a bar.
 
     Returns:
         A Trace with "right" `(run, step)`, the share of right answers; "answered", the share that was an answer at all;
         "task" and "oracle" `(run, step)` of the stream; what `learn` gave; with `exams` "exam" `(run, after, task)`,
-        where after = 0 is before the first batch; with `record` "wrote" `(level, step)` and "size"
-        `(run, level, step)`.
+        where after = 0 is before the first batch; with `every` "accuracy" `(run, check, task)`; with `record` "wrote"
+        `(level, step)` and "size" `(run, level, step)`.
 
     >>> import nlviz as nl
     >>> stream = nl.tasks.home_and_away(nl.tasks.digits(), runs=2, steps=20)
@@ -52,9 +55,12 @@ def follow(learner: Any, stream: Stream, exams: int = 0, record: bool = False, p
     >>> follow(learner, stream).sizes
     {'run': 2, 'step': 20}
     """
+    if every and not exams:
+        raise ValueError("follow: every asks the exams more often; say how many examples each has, exams=100 say")
     notes: dict[str, list[Tensor]] = {"right": [], "answered": []}
     ends = _ends(stream) if exams else None
-    rows = [_exam(learner, stream, exams)] if exams else []
+    papers = _papers(stream, exams) if exams else None
+    rows, checks = [_exam(learner, papers)] if papers else [], []
     writer = Recording(learner.clock.names, learner.clock.weights, runs=stream.runs) if record else None
     for step, (x, y) in enumerate(_bar(stream, progress, stream.name)):
         answers = learner.predict(x)
@@ -64,14 +70,19 @@ def follow(learner: Any, stream: Stream, exams: int = 0, record: bool = False, p
             notes.setdefault(name, []).append(note)
         if writer:
             writer.note(learner.clock.writes, learner.clock.weights)
-        if ends is not None and ends[:, step].any():
-            rows.append(_exam(learner, stream, exams))
+        if papers and every and (step + 1) % every == 0:
+            checks.append(_exam(learner, papers))
+        if papers and ends is not None and ends[:, step].any():
+            rows.append(_exam(learner, papers))
     arrays = {name: torch.stack(values, dim=1).cpu().numpy() for name, values in notes.items()}
     arrays |= {"task": stream.task.T.cpu().numpy(), "oracle": stream.oracle.T.cpu().numpy()}
     axes: dict[str, tuple[str, ...]] = {name: ("run", "step") for name in arrays}
     labels: dict[str, list[Any]] = {}
     if ends is not None:
         arrays["exam"], axes["exam"] = _by_segment(rows, ends), ("run", "after", "task")
+    if every:
+        arrays["accuracy"], axes["accuracy"] = torch.stack(checks, dim=1).cpu().numpy(), ("run", "check", "task")
+        labels["check"] = list(range(every - 1, len(stream), every))
     if writer:
         wrote = writer.trace()
         arrays |= {"wrote": wrote["wrote"], "size": np.moveaxis(wrote["size"], -1, 0)}
@@ -89,13 +100,15 @@ def choose(
     exams: int = 0,
     progress: bool = False,
 ) -> dict[str, tuple[float, ...]]:
-    """The setting of each family with the most right answers, spread taken off, on seeds that are not reported.
+    """A setting for each family, on seeds that are not reported: the most cautious of those as good as the best.
 
-    What counts is the mean over the tuning seeds less their standard deviation: at the edge of what is stable a setting
-    is best on four seeds and dies on the fifth.
+    What counts is the mean of right answers over the tuning seeds less their standard deviation, and what comes within
+    one standard error of the best is as good (Breiman et al. 1984). At the edge of what is stable a setting is best on
+    five seeds and dies on the sixth.
 
     Args:
-        families: by name; each `make(seeds, *columns)` and `settings`, or `setting_of` another.
+        families: by name; each `make(seeds, *columns)` and `settings`, the cautious ones first, or `setting_of`
+            another.
         stream: called as `stream(runs=, seed=)`.
         runs: tuning seeds, 2 or more; all settings of a family run side by side on the same ones.
         seed: the first one reported; tuning takes seed + 100,000, ...
@@ -117,7 +130,10 @@ def choose(
         trace = follow(_build(family, seeds, family.settings), worlds.repeat(len(family.settings)), exams)
         counts = trace["exam"][:, -1] if exams else trace["right"][:, int(since * len(worlds)) :]
         score = counts.mean(-1).reshape(-1, runs)  # (setting, run)
-        chosen[name] = tuple(family.settings[int((score.mean(-1) - score.std(-1, ddof=1)).argmax())])
+        spread = score.std(-1, ddof=1)
+        steady = score.mean(-1) - spread
+        good = steady >= steady.max() - spread[steady.argmax()] / runs**0.5
+        chosen[name] = tuple(family.settings[int(good.argmax())])  # the first of them
     return {name: chosen[family.setting_of or name] for name, family in families.items()}
 
 
@@ -142,15 +158,16 @@ def compare(
 
     Returns:
         A Trace with "right" and "answered" `(method, run, step)`; "task" and "oracle" `(run, step)`; "writes"
-        `(method, level)`, -1 for a level a method does not have or that it has no clock for; and with `exams` "exam"
-        `(method, run, after, task)`. The settings are in `about`.
+        `(method, level)`, -1 for a level a method does not have or that it has no clock for; "restarts"
+        `(method, run)`, -1 for a method that knows none; and with `exams` "exam" `(method, run, after, task)`. The
+        settings are in `about`.
 
     >>> import nlviz as nl
     >>> digits = nl.tasks.digits()
     >>> few = {"SGD": nl.learners.single_rates()["SGD"]}
     >>> compare(few, lambda runs, seed: nl.tasks.home_and_away(digits, runs, seed, steps=40), {"SGD": (0.2,)}, runs=2)
     Trace: right (method 1, run 2, step 40), answered (method 1, run 2, step 40), task (run 2, step 40), oracle (run 2,
-    step 40), writes (method 1, level 1)
+    step 40), writes (method 1, level 1), restarts (method 1, run 2)
     """
     worlds = stream(runs=runs, seed=seed)
     seeds = list(range(seed, seed + runs))
@@ -164,8 +181,11 @@ def compare(
     arrays = {name: np.stack([trace[name] for trace in traces]).astype(np.float32) for name in each}
     arrays |= {name: traces[0][name] for name in ("task", "oracle")}
     arrays["writes"] = np.array([row + [-1] * (levels - len(row)) for row in writes])
+    none = np.full(runs, -1)
+    arrays["restarts"] = np.stack([t["restarted"].sum(1) if "restarted" in t else none for t in traces])
     axes = {name: ("method", *traces[0].axes[name]) for name in each}
     axes |= {"task": ("run", "step"), "oracle": ("run", "step"), "writes": ("method", "level")}
+    axes["restarts"] = ("method", "run")
     about = {**traces[0].about, "chosen": {name: list(chosen[name]) for name in families}}
     return Trace(arrays, axes, {"method": list(families)}, about)
 
@@ -176,13 +196,17 @@ def _build(family: Family, seeds: list[int], settings: Any) -> Any:
     return family.make(seeds * len(settings), *columns)
 
 
-def _exam(learner: Any, stream: Stream, images: int) -> Tensor:
-    """Share of right answers on images kept apart, `(run, task)`."""
-    shares = []
-    for task in range(stream.labels.shape[1]):
-        x, y = stream.exam(task)
-        shares.append((learner.predict(x[:, :images]) == y[:, :images]).float().mean(-1))
-    return torch.stack(shares, dim=-1)
+def _papers(stream: Stream, images: int) -> tuple[Tensor, Tensor]:
+    """So many examples kept apart of every task, as it shows and calls them: `(run, task, image, d)` and without d."""
+    x, y = zip(*(stream.exam(task) for task in range(stream.labels.shape[1])), strict=True)
+    few = min(images, *(one.shape[1] for one in y))
+    return torch.stack([one[:, :few] for one in x], 1), torch.stack([one[:, :few] for one in y], 1)
+
+
+def _exam(learner: Any, papers: tuple[Tensor, Tensor]) -> Tensor:
+    """Share of right answers, `(run, task)`."""
+    x, y = papers
+    return (learner.predict(x.flatten(1, 2)).view(y.shape) == y).float().mean(-1)
 
 
 def _ends(stream: Stream) -> Tensor:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..runtime import project
 from ..trace import Trace
 from .side_by_side import Watch
 
@@ -22,11 +23,13 @@ class Experiment:
         name: of the file it is kept in, without `.npz`.
         question: one sentence for the list.
         make: runs it. It is given something to go through its longest loop with, which shows how far it is.
+        tell: what it found, in lines of text, for the command line; without it the file is named and no more.
     """
 
     name: str
     question: str
     make: Callable[[Watch], Trace]
+    tell: Callable[[Trace], Iterable[str]] = lambda trace: ()
 
 
 def store(experiment: Experiment, folder: Path, watch: Watch = iter, again: bool = False) -> Path:
@@ -66,3 +69,18 @@ def store(experiment: Experiment, folder: Path, watch: Watch = iter, again: bool
         raise ValueError(f"{experiment.name}: {size:,} bytes, and a stored Trace has less than {LIMIT:,}; record less")
     os.replace(scratch, path)
     return path
+
+
+def kept(name: str) -> Trace:
+    """The Trace of an experiment that is kept with the course, in data/results/.
+
+    Raises:
+        FileNotFoundError: naming the command that makes it.
+
+    >>> kept("amnesia").about["command"]
+    'python -m nlviz experiments amnesia'
+    """
+    path = project() / "data" / "results" / f"{name}.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"no Trace is kept in {path}; `python -m nlviz experiments {name}` makes it")
+    return Trace.load(path)

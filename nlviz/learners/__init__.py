@@ -4,6 +4,7 @@ from .elastic import Elastic
 from .ewc import EWC
 from .families import OURS, Family, home_and_away_table, references, single_rates
 from .gated import Gated
+from .learned import LearnedGate
 from .levels import Levels
 from .network import Network
 from .outside import PartialFit
@@ -16,6 +17,7 @@ __all__ = [
     "Elastic",
     "Family",
     "Gated",
+    "LearnedGate",
     "Levels",
     "Network",
     "PartialFit",

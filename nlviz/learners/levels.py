@@ -99,7 +99,7 @@ class Levels:
         loss = cross_entropy(scores.flatten(0, 1), y.flatten(), reduction="none").view(y.shape).mean(-1)
         weights = list(self.network.parameters())
         for w, slope in zip(weights, torch.autograd.grad(loss.sum(), weights), strict=True):
-            w.grad = torch.nan_to_num(slope, nan=0.0).clamp_(-CLIP, CLIP)
+            w.grad = torch.nan_to_num_(slope, nan=0.0).clamp_(-CLIP, CLIP)
         return loss.detach()
 
     def tick(self) -> None:

@@ -19,13 +19,15 @@ class PartialFit:
         models: each with `partial_fit(x, y, classes=...)` and `predict(x)`.
         classes: how many labels there are.
 
-    Before its first batch a model gives no answer, -1.
+    Before its first batch a model gives no answer, -1. So a classifier from elsewhere runs through the laboratory:
 
+    >>> import nlviz as nl
     >>> from sklearn.linear_model import SGDClassifier
-    >>> learner = PartialFit([SGDClassifier(loss="log_loss"), SGDClassifier(loss="hinge")], classes=10)
-    >>> x, y = torch.rand(2, 8, 64), torch.zeros(2, 8, dtype=torch.long)
-    >>> learner.predict(x)[0, 0], learner.learn(x, y), learner.predict(x)[0, 0]
-    (tensor(-1), {}, tensor(0))
+    >>> stream = nl.tasks.home_and_away(nl.tasks.digits(), runs=2, steps=40)
+    >>> learner = nl.learners.PartialFit([SGDClassifier(loss="log_loss", random_state=s) for s in (0, 1)], classes=10)
+    >>> trace = nl.lab.follow(learner, stream)
+    >>> bool(nl.measure.prequential(trace).mean() > 5 * stream.chance)
+    True
     """
 
     def __init__(self, models: Sequence[Any], classes: int) -> None:

@@ -47,7 +47,7 @@ class RunRates(torch.optim.Optimizer):
                     if not self.state[w]:
                         self.state[w] = self.rule.init(w)
                     step, self.state[w], _ = self.rule.update(w.grad, self.state[w], w)
-                    w.add_(step * along_runs(group["lr"], w))
+                    w.addcmul_(step, along_runs(group["lr"], w))
 
 
 def along_runs(number: Tensor, weight: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Pictures with controls, drawn by the browser: in JupyterLab, and on a plain page without a kernel."""
 
-from .clockwork import clockwork
 from .forgetting import overwriting
 from .frequency_mixer import mixer
 from .gradient_tape import tape
+from .level_clockwork import clockwork
 from .pages import page
 from .recorder import flight_recorder
 from .self_test import quiz
