@@ -28,14 +28,35 @@ def a_race() -> nl.Trace:
     return nl.lab.race({"linear": linear}, lengths=[8, 16], widths=[4], batches=[1], tries=1)
 
 
+def ages() -> nl.Trace:
+    right = np.array([[[1.0, 0.1, 0.1], [1.0, 0.2, 0.1]], [[1.0, 0.8, 0.3], [1.0, 0.6, 0.2]]])
+    labels = {"method": ["frozen", "with memory"], "age": [31, 32, 512]}
+    return nl.Trace({"right": right}, {"right": ("method", "run", "age")}, labels, {"chance": 0.1, "window": 32})
+
+
+def a_clockwork() -> nl.Trace:
+    model = torch.nn.Linear(2, 2)
+    clock = nl.nested.MultiClock(torch.optim.Adam(model.parameters()), [4], average=False)
+    return nl.nested.levels(torch.nn.Sequential(nl.nested.AttentionLayer(2), model), clock).trace()
+
+
+def changes() -> nl.Trace:
+    return nl.lab.self_changes(nl.nested.SelfModifyingTitans(16, chunk=8), length=64, every=8)
+
+
 FIGURES = {
+    "amnesia": lambda: nl.figures.amnesia(ages()),
     "digits": lambda: nl.figures.digits(digits(), [str(i) for i in range(12)], "Twelve"),
     "tiles": lambda: nl.figures.tiles(np.random.default_rng(0).normal(size=(10, 64)), title="W"),
     "ranking": lambda: nl.figures.ranking(np.linspace(0, 1, 50), np.linspace(0.9, 1, 50)),
+    "levels": lambda: nl.figures.levels(a_clockwork()),
     "lines": lambda: nl.figures.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, x="step", y="error", log="x"),
     "intervals": lambda: nl.figures.intervals({"a": [1, 2, 3], "b": [2, 2.5, 3]}, x="score", chance=1),
     "memory": lambda: nl.figures.memory(trace().select(method=repr(nl.Delta()))),
     "recall": lambda: nl.figures.recall(trace()),
+    "key_drift": lambda: nl.figures.key_drift(changes()),
+    "memories_moved": lambda: nl.figures.memories_moved(changes()),
+    "freezing": lambda: nl.figures.freezing(changes()),
     "speed": lambda: nl.figures.speed(a_race(), d_model=4, batch=1),
 }
 

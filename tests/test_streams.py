@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections import Counter
+from functools import cache, partial
+from itertools import pairwise
 
 import pytest
 import torch
 
 import nlviz as nl
+from nlviz.tasks import stream_text
 
 
 @cache
@@ -15,15 +18,24 @@ def digits():
     return nl.tasks.digits()
 
 
-MAKERS = [nl.tasks.home_and_away, nl.tasks.home_and_scrambled, nl.tasks.home_too_hard, nl.tasks.permuted_digits]
+MAKERS = {
+    "home and away": partial(nl.tasks.home_and_away, steps=150),
+    "home and scrambled": partial(nl.tasks.home_and_scrambled, steps=150),
+    "home too hard": partial(nl.tasks.home_too_hard, steps=150),
+    "home and away, ten files": lambda digits, **worlds: nl.tasks.home_and_away_files(steps=150, **worlds),
+    "permuted digits": partial(nl.tasks.permuted_digits, each=(20, 40)),
+    "split digits": partial(nl.tasks.split_digits, each=(20, 40)),
+    "recurring digits": partial(nl.tasks.recurring_digits, steps=150, stay=(10, 20)),
+}
+makers = pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 
 
+@cache
 def few(maker, runs=3, seed=0):
-    length = {"each": (20, 40)} if maker is nl.tasks.permuted_digits else {"steps": 150}
-    return maker(digits(), runs=runs, seed=seed, **length)
+    return maker(digits(), runs=runs, seed=seed)
 
 
-@pytest.mark.parametrize("maker", MAKERS)
+@makers
 def test_a_run_is_the_same_world_whoever_runs_beside_it(maker):
     many, alone = few(maker, runs=3, seed=7), few(maker, runs=1, seed=8)
     assert torch.equal(many.task[:, 1], alone.task[:, 0])
@@ -32,13 +44,13 @@ def test_a_run_is_the_same_world_whoever_runs_beside_it(maker):
         assert torch.equal(y[1], y_alone[0])
 
 
-@pytest.mark.parametrize("maker", MAKERS)
+@makers
 def test_schedules_vary_with_the_seed(maker):
     stream = few(maker, runs=6)
     assert len({tuple(task.tolist()) for task in stream.task.T}) == 6
 
 
-@pytest.mark.parametrize("maker", MAKERS)
+@makers
 def test_a_batch_holds_images_and_labels_and_nothing_that_names_the_task(maker):
     stream = few(maker)
     steps = list(stream)
@@ -109,6 +121,69 @@ def test_permuted_digits_shows_every_task_once_in_an_order_of_its_own():
     assert torch.equal(stream.exam(0)[0][0], digits().x_test - 0.3)
 
 
+def test_split_digits_shows_every_digit_in_one_pair_and_an_exam_asks_for_its_pair_alone():
+    stream = few(MAKERS["split digits"], runs=4)
+    for run in range(4):
+        which, lengths = stream.task[:, run].unique_consecutive(return_counts=True)
+        assert which.tolist() == [0, 1, 2, 3, 4]
+        assert lengths[:-1].min() >= 20
+        pairs = [set(stream.answers[stream.task[:, run] == task, run].flatten().tolist()) for task in range(5)]
+        assert [len(pair) for pair in pairs] == [2] * 5
+        assert set.union(*pairs) == set(range(10))
+        for task, pair in enumerate(pairs):
+            x, y = stream.exam(task)
+            assert set(y[run].tolist()) == pair
+            kept = digits().x_test[torch.isin(digits().y_test, torch.tensor(sorted(pair)))] - 0.3
+            assert torch.equal(x[run], kept[: len(x[run])])
+    x = torch.stack([x for x, _ in stream])
+    assert torch.equal(x, digits().x[stream.index] - 0.3)
+    assert torch.equal(stream.answers, digits().y[stream.index])
+
+
+def test_recurring_digits_come_back_to_a_few_namings_at_random():
+    stream = nl.tasks.recurring_digits(digits(), runs=8, tasks=3, stay=(2, 4), steps=900)
+    after = torch.zeros(3, 3)
+    for run in range(8):
+        which, lengths = stream.task[:, run].unique_consecutive(return_counts=True)
+        assert set(lengths[:-1].tolist()) == {2, 3, 4}
+        for now, then in pairwise(which.tolist()):
+            after[now, then] += 1
+        assert torch.equal(stream.labels[run, 0], torch.arange(10))
+        assert stream.labels[run].sort(-1).values.tolist() == [list(range(10))] * 3
+        there = stream.task[:, run] == 1
+        assert torch.equal(stream.answers[there, run], stream.labels[run, 1][digits().y[stream.index[there, run]]])
+    share = after / after.sum(-1, keepdim=True)
+    assert (share.diagonal() == 0).all()
+    assert share[~torch.eye(3, dtype=torch.bool)].min() > 0.42  # either of the other two is equally likely
+    assert (stream.oracle[300:] == 1).all()  # it knows again what was here before
+
+
+def test_ten_files_are_shown_as_often_and_as_long_as_ten_digits():
+    stream = few(MAKERS["home and away, ten files"])
+    x, y = stream.examples.x[0], stream.examples.y[0]
+    assert x.shape == (1400, 64)
+    assert torch.equal(y.unique(return_counts=True)[1], torch.full((10,), 140))
+    assert x.mean(0).abs().max() < 1e-5
+    assert x.square().sum(-1).mean() == pytest.approx(9, rel=1e-4)
+    assert (digits().x - 0.3).square().sum(-1).mean() == pytest.approx(9, rel=0.02)  # as long as a digit
+    home = stream.task == 0
+    assert torch.equal(stream.answers[home], stream.shown[home])
+    away = ~home
+    assert not torch.equal(stream.answers[away], stream.shown[away])
+
+
+def test_windows_count_characters_as_pythons_own_counter_does():
+    text = "if Self.x[0] == '\t': # é\n    return {Self}\n" * 3
+    data = text.encode()
+    place = stream_text.PLACE[torch.tensor(list(data))]
+    found = stream_text.windows(place, len(data), 1, torch.Generator().manual_seed(0))[0].square()
+    counts = Counter(chr(b | 32 if b >= 64 else b) for b in data if 32 <= b < 128)
+    for character, count in counts.items():
+        at = ord(character) - 32 if ord(character) < 64 else ord(character) - 64
+        assert found[at] == pytest.approx(count / sum(counts.values()), rel=1e-5)
+    assert found.sum() == pytest.approx(1, rel=1e-5)
+
+
 def test_the_oracle_guesses_a_label_until_it_has_seen_it_in_this_task():
     stream = nl.tasks.home_and_away(digits(), runs=2, steps=200, batch=4)
     for run in range(2):
@@ -127,15 +202,25 @@ def test_where_labels_stay_the_oracle_knows_them_in_every_task():
     assert (oracle[200:] == 1).all()
 
 
-def test_repeated_worlds_are_the_same_worlds():
-    for maker in MAKERS:
-        stream = few(maker, runs=2)
-        twice = stream.repeat(2)
-        assert twice.runs == 4
-        for (x, y), (xx, yy) in zip(stream, twice, strict=True):
-            assert torch.equal(xx, torch.cat([x, x]))
-            assert torch.equal(yy, torch.cat([y, y]))
-        assert torch.equal(twice.exam(1)[0], torch.cat([stream.exam(1)[0]] * 2))
+@makers
+@pytest.mark.parametrize("runs", [1, 2])
+def test_repeated_worlds_are_the_same_worlds(maker, runs):
+    stream = few(maker, runs=runs)
+    twice = stream.repeat(2)
+    assert twice.runs == 2 * runs
+    for (x, y), (xx, yy) in zip(stream, twice, strict=True):
+        assert torch.equal(xx, torch.cat([x, x]))
+        assert torch.equal(yy, torch.cat([y, y]))
+    assert torch.equal(twice.exam(1)[0], torch.cat([stream.exam(1)[0]] * 2))
+    assert torch.equal(twice.oracle, torch.cat([stream.oracle] * 2, dim=1))
+
+
+@makers
+def test_guessing_reaches_chance_and_the_oracle_nearly_all_once_it_has_seen_the_tasks(maker):
+    stream = few(maker, runs=6, seed=3)
+    guesses = torch.randint(stream.classes, stream.answers.shape, generator=torch.Generator().manual_seed(0))
+    assert (guesses == stream.answers).float().mean() == pytest.approx(stream.chance, abs=0.02)
+    assert 0.6 < stream.oracle.mean() < 1
 
 
 def test_a_stay_that_cannot_be_is_explained():
@@ -143,3 +228,7 @@ def test_a_stay_that_cannot_be_is_explained():
         nl.tasks.home_and_away(digits(), home=(40, 20))
     with pytest.raises(ValueError, match="1 task or more"):
         nl.tasks.permuted_digits(digits(), tasks=0)
+    with pytest.raises(ValueError, match="2 tasks or more"):
+        nl.tasks.recurring_digits(digits(), tasks=1)
+    with pytest.raises(ValueError, match="ten modules of 32,000,000 bytes"):
+        nl.tasks.home_and_away_files(runs=1, window=1_000_000)

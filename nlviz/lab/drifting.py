@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..runtime import generator, provenance
+from ..runtime import provenance
+from ..tasks.stream_drift import Drift, drifting_regression
 from ..trace import Trace
 from .additive import Method, Setting
 from .side_by_side import Watch
@@ -49,47 +50,26 @@ def two_scales(runs: int = 16, seed: int = 0, tuning_runs: int = 6, steps: int =
     >>> two_scales(runs=2, tuning_runs=1, steps=40)["error"].shape
     (4, 2)
     """
-    elsewhere = _worlds(range(seed + 100_000, seed + 100_000 + tuning_runs), steps)
-    here = _worlds(range(seed, seed + runs), steps)
+    elsewhere = drifting_regression(tuning_runs, seed + 100_000, steps, D, SCALES, NOISE)
+    here = drifting_regression(runs, seed, steps, D, SCALES, NOISE)
     found, chosen = [], {}
     for name, method in watch(METHODS.items()):
-        tried = _play(method, *elsewhere)
+        tried = _play(method, elsewhere)
         best = method.only(int(tried.mean(1).nan_to_num(math.inf).argmin()))  # a setting that diverged is the worst
         chosen[name] = dict(zip(("rates", "keeps"), map(list, best.settings[0]), strict=True))
-        found.append(_play(best, *here)[0])
+        found.append(_play(best, here)[0])
     about: dict[str, Any] = dict(seed=seed, runs=runs, tuning_runs=tuning_runs, steps=steps, chosen=chosen)
     error = torch.stack(found).numpy()
     return Trace({"error": error}, {"error": ("method", "run")}, {"method": list(METHODS)}, provenance(**about))
 
 
-def _worlds(seeds: range, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs (step, run, D), what is to be predicted (step, run), and what the learner hears of it."""
-    draws = [generator(seed) for seed in seeds]
-
-    def draw(*shape: int) -> Tensor:
-        return torch.stack([torch.randn(steps, *shape, generator=g) for g in draws], dim=1)
-
-    weights = torch.zeros(steps, len(seeds), D)
-    for scale in SCALES:
-        keep = math.exp(-1 / scale)
-        pushes = draw(D) / (len(SCALES) * D) ** 0.5
-        pushes[1:] *= (1 - keep**2) ** 0.5  # so that each part has the same variance at all times
-        part = torch.zeros_like(pushes[0])
-        for step, push in enumerate(pushes):
-            part = keep * part + push
-            weights[step] += part
-    inputs = draw(D)
-    wanted = (weights * inputs).sum(-1)
-    return inputs, wanted, wanted + NOISE * draw()
-
-
-def _play(method: Method, inputs: Tensor, wanted: Tensor, heard: Tensor) -> Tensor:
+def _play(method: Method, stream: Drift) -> Tensor:
     """Excess error, (setting, run); all settings and seeds at once."""
-    steps, runs = wanted.shape
+    steps, runs = stream.wanted.shape
     memory = method.levels(runs, d_value=1, d_key=D)
     first, missed = steps // 4, torch.zeros(len(method.settings), runs)
-    for step in range(steps):
-        error = memory.write(heard[step, :, None], inputs[step])[..., 0]  # of the noisy value
+    for step, (x, wanted, heard) in enumerate(zip(stream.inputs, stream.wanted, stream.heard, strict=True)):
+        error = memory.write(heard[:, None], x)[..., 0]  # of the noisy value
         if step >= first:
-            missed += (error - (heard[step] - wanted[step])).square()
-    return missed / wanted[first:].square().sum(0)
+            missed += (error - (heard - wanted)).square()
+    return missed / stream.wanted[first:].square().sum(0)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..runtime import generator
 from .images import Digits
-from .streams import Stream, stack
+from .streams import Examples, Stream, stack
 
 Lengths = tuple[int, int]
 """The shortest and the longest a segment may be, in steps; each is equally likely, and so is all between."""
@@ -48,8 +48,8 @@ def home_and_away(
     """
 
     def world(draws: torch.Generator) -> dict[str, Tensor]:
-        task = _schedule(draws, steps, home, away)
-        return {"task": task, "labels": _permutations(draws, int(task.max()), 10)}
+        task = schedule(draws, steps, home, away)
+        return {"task": task, "labels": permutations(draws, int(task.max()), 10)}
 
     return _stream("home and away", world, digits, runs, seed, steps, batch, home, away)
 
@@ -69,16 +69,16 @@ def home_and_scrambled(
 
     >>> import nlviz as nl
     >>> home_and_scrambled(nl.tasks.digits(), runs=2, steps=100)
-    Stream: home and scrambled, 100 steps of 8 images, 2 runs
+    Stream: home and scrambled, 100 steps of 8 examples, 2 runs
     """
 
     def world(draws: torch.Generator) -> dict[str, Tensor]:
-        task = _schedule(draws, steps, home, away)
+        task = schedule(draws, steps, home, away)
         excursions = int(task.max())
         return {
             "task": task,
             "labels": torch.arange(10).expand(excursions + 1, -1),
-            "orders": _permutations(draws, excursions, digits.x.shape[-1]),
+            "orders": permutations(draws, excursions, digits.x.shape[-1]),
         }
 
     return _stream("home and scrambled", world, digits, runs, seed, steps, batch, home, away)
@@ -104,17 +104,17 @@ def home_too_hard(
 
     >>> import nlviz as nl
     >>> home_too_hard(nl.tasks.digits(), runs=2, steps=100)
-    Stream: home too hard, 100 steps of 8 images, 2 runs
+    Stream: home too hard, 100 steps of 8 examples, 2 runs
     """
 
     def world(draws: torch.Generator) -> dict[str, Tensor]:
-        task = _schedule(draws, steps, home, away)
+        task = schedule(draws, steps, home, away)
         lot = torch.randint(10, digits.y.shape, generator=draws)
         hit = torch.rand(digits.y.shape, generator=draws) < wrong
         return {
             "task": task,
-            "labels": _permutations(draws, int(task.max()), 10),
-            "wrong": torch.where(hit, lot, digits.y),
+            "labels": permutations(draws, int(task.max()), 10),
+            "y": torch.where(hit, lot, digits.y),
         }
 
     return _stream("home too hard", world, digits, runs, seed, steps, batch, home, away)
@@ -131,20 +131,29 @@ def _stream(
     home: Lengths,
     away: Lengths,
 ) -> Stream:
-    for which, (short, long) in {"home": home, "away": away}.items():
-        if not 1 <= short <= long:
-            raise ValueError(f"{name}: {which} is (shortest, longest) in steps, 1 or more; got {(short, long)}")
+    check_lengths(name, home=home, away=away)
     worlds = []
     for s in range(seed, seed + runs):
         draws = generator(s)
         index = torch.randint(len(digits.x), (steps, batch), generator=draws)
         worlds.append({"index": index, **world(draws)})
     about = dict(stream=name, seed=seed, runs=runs, steps=steps, batch=batch, home=list(home), away=list(away))
-    return stack(worlds, digits, name, about)
+    return stack(worlds, Examples.of(digits), name, about)
 
 
-def _schedule(draws: torch.Generator, steps: int, home: Lengths, away: Lengths) -> Tensor:
-    """`(step,)`: 0 at home, 1, 2, ... on the excursions between."""
+def check_lengths(name: str, **lengths: Lengths) -> None:
+    """A sentence where a stay cannot be as long as asked."""
+    for which, (short, long) in lengths.items():
+        if not 1 <= short <= long:
+            raise ValueError(f"{name}: {which} is (shortest, longest) in steps, 1 or more; got {(short, long)}")
+
+
+def schedule(draws: torch.Generator, steps: int, home: Lengths, away: Lengths) -> Tensor:
+    """`(step,)`: 0 at home, 1, 2, ... on the excursions between.
+
+    >>> schedule(generator(0), 7, home=(2, 2), away=(1, 1))
+    tensor([0, 0, 1, 0, 0, 2, 0])
+    """
     tasks: list[int] = []
     excursion = 0
     while len(tasks) < steps:
@@ -154,7 +163,11 @@ def _schedule(draws: torch.Generator, steps: int, home: Lengths, away: Lengths) 
     return torch.tensor(tasks[:steps])
 
 
-def _permutations(draws: torch.Generator, excursions: int, n: int) -> Tensor:
-    """`(task, n)`: at home the identity, on each excursion another permutation."""
+def permutations(draws: torch.Generator, excursions: int, n: int) -> Tensor:
+    """`(task, n)`: at home the identity, on each excursion another permutation.
+
+    >>> permutations(generator(0), excursions=2, n=3)[0]
+    tensor([0, 1, 2])
+    """
     away = [torch.randperm(n, generator=draws) for _ in range(excursions)]
     return torch.stack([torch.arange(n), *away])
