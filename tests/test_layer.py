@@ -8,6 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from nlviz.memory import DGD, Attention, Deep, Delta, Hebb, Omega, Titans
 from nlviz.nested.attention import AttentionLayer
+from nlviz.nested.convolved import Convolved
 from nlviz.nested.layer import MemoryLayer, gates
 
 EXACT = [Hebb(lr=0.5), Hebb(keep=0.9), Delta(), Delta(keep=0.9), DGD(keep=0.9), DGD(implicit=True, dot_product=True)]
@@ -292,3 +293,30 @@ def test_attention_streams_and_sees_no_future(like, draw, close):
     changed[:, 20:] += 1
     assert torch.equal(layer(changed)[0][:, :20], whole[:, :20])
     assert all(gradient.abs().max() > 0 for gradient in gradients(layer, layer(x)[0], x))
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_convolution_in_front_of_a_layer_is_causal_streams_and_keeps_sequences_apart(like, draw, close, width):
+    layer = Convolved(AttentionLayer(8, heads=2, **like), d_model=8, width=width)
+    x = draw(3, 11, 8)
+    y, whole = layer(x)
+    changed = x.clone()
+    changed[:, 7:] += 1
+    assert torch.equal(layer(changed)[0][:, :7], y[:, :7])
+    parts, state = [], None
+    for piece in x.split([1, 2, 0, 5, 3], dim=1):
+        part, state = layer(piece, state)
+        parts.append(part)
+    close(torch.cat(parts, 1), y, 1e-10)
+    close(state["tail"], whole["tail"])
+    close(layer(x[1:2])[0][0], y[1])
+    y.square().sum().backward()
+    assert all(w.grad.isfinite().all() and w.grad.abs().max() > 0 for w in layer.parameters())
+
+
+def test_a_convolution_of_one_token_is_none(like, draw):
+    layer = AttentionLayer(8, heads=2, **like)
+    x = draw(2, 6, 8)
+    assert torch.equal(Convolved(layer, d_model=8, width=1)(x)[0], layer(x)[0])
+    with pytest.raises(ValueError, match="type width=1"):
+        Convolved(layer, d_model=8, width=0)

@@ -22,11 +22,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import conv1d, silu
+from torch.nn.functional import silu
 
 from ..memory import Delta, Rule, scan
 from ..memory.base import Levels
 from ..runtime import generator
+from .convolved import mix
 
 State = dict[str, Any]
 
@@ -131,8 +132,7 @@ class MemoryLayer(nn.Module):
         """
         state = self._check(x, state)
         heads, features = self.scale.shape
-        seen = torch.cat([state["tail"], x], 1)
-        x = conv1d(seen.mT, self.taps, groups=x.shape[-1]).mT if x.shape[1] else x
+        x, tail = mix(x, state["tail"], self.taps)
         pairs = unit(self.project(x).unflatten(-1, (3, heads, features)))
         keys, values, queries = pairs.transpose(1, 3).unbind(2)  # (batch, heads, T, features) each
         recalled, memory = scan(
@@ -140,7 +140,7 @@ class MemoryLayer(nn.Module):
         )
         said = unit(recalled.transpose(1, 2)) * (features**0.5 * self.scale)
         y = self.out(said.flatten(2) * silu(self.gate(x)))
-        return y, {"tail": seen[:, x.shape[1] :].clone(), "memory": memory}  # a view would hold on to all of x
+        return y, {"tail": tail, "memory": memory}
 
     def _rates(self, x: Tensor) -> dict[str, Tensor]:
         """The rates of each token, `(batch, heads, T)` each, in single precision at least: keep is close to 1."""
