@@ -14,7 +14,7 @@ export function knobs(view) {
     key: "run",
     label: "seed",
     values: runs,
-    words: (run) => `seed ${seeds[runs.indexOf(run)]}, ${runs.indexOf(run) + 1} of ${runs.length}`,
+    words: (run) => `${seeds[runs.indexOf(run)]}, ${runs.indexOf(run) + 1} of ${runs.length}`,
   });
   const mean = slider(view, { key: "window", label: "mean of", values: windows, words: inBatches });
   const shown = spans.map((span) => [span, span ? String(span) : "all"]);
