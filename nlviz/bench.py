@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from .lab.speed import Runner, race
 from .memory import DGD, Delta, Rule, Titans, scan
-from .nested.attention import AttentionLayer
-from .nested.layer import MemoryLayer, unit
+from .nested import AttentionLayer, Hope, HopeAttention, MemoryLayer, SelfModifyingTitans
+from .nested.layer import unit
 from .runtime import need, project
 from .trace import Trace
 
@@ -49,7 +49,8 @@ class Alone(nn.Module):
 
 
 def rows(peer: bool = True) -> dict[str, Runner]:
-    """Who takes part: memories in whole layers with heads of 128, the delta rule also alone; MLPs are 128-256-128.
+    """Who takes part: memories in whole layers with heads of 128, the delta rule also alone; MLPs are 128-256-128, and
+    128-128-128 in self-modifying Titans; Hope has three levels of four times the width.
 
     FLOPs are counted as for DeltaNet (Yang et al. 2024a) and Titans (Behrouz et al. 2025) in chunks: of a head and a
     token, forward, and of the layer's projections around it.
@@ -65,6 +66,7 @@ def rows(peer: bool = True) -> dict[str, Runner]:
     d, C, h = HEAD, CHUNK, HIDDEN
     loop, delta, titans = 6 * d * d, 10 * C * d + C * C / 3 + 6 * d * d, 4 * C * d + 10 * d * d
     mlp = 22 * d * h + 3 * C * (d + h)  # 4 to recall, 2 to push back, 8 to read and 8 to write weights and momentum
+    five = 110 * d * d + 30 * C * d + 10 * C * d + 2 * C * C  # memories with d hidden units, read and written
     forgets, gated = Titans(keep=FORGETS), Delta(keep=FORGETS)
     memories = {
         "Delta, loop": Runner(partial(_layer, Delta(), None), _flops(10, loop), longest=2048),
@@ -75,6 +77,9 @@ def rows(peer: bool = True) -> dict[str, Runner]:
         "Titans, MLP": Runner(partial(_layer, Titans(keep=FORGETS, hidden=h), C), _flops(10, mlp)),
         "Delta alone, loop": Runner(lambda _: Alone(Delta(), None), _flops(0, loop), longest=2048),
         "Delta alone": Runner(lambda _: Alone(Delta(), C), _flops(0, delta)),
+        "SelfModifyingTitans": Runner(lambda d: SelfModifyingTitans(d, d // HEAD, chunk=C), _flops(4, five)),
+        "Hope": Runner(lambda d: Hope(d, heads=d // HEAD, chunk=C), _flops(52, five)),
+        "HopeAttention": Runner(lambda d: HopeAttention(d, heads=d // HEAD), lambda T, d: 56 * d * d + 2 * T * d),
         YARDSTICK: Runner(lambda d: AttentionLayer(d, d // HEAD), lambda T, d: 8 * d * d + 2 * T * d),
     }
     if not peer:

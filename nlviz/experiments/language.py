@@ -19,16 +19,18 @@ from ..runtime import project
 from ..trace import Trace
 
 WIDTH, LAYERS, PARAMETERS = 128, 2, 450_000
-RATES = (0.002, 0.004, 0.008)
+RATES = (0.001, 0.002, 0.004, 0.008)
 BATCH, LENGTH, STEPS = 8, 256, 244  # half a million bytes
 PERIODS = (1, 4, 16)
 
 BLOCKS: dict[str, tuple[type[Block], dict[str, Any]]] = {
     "Hope": (Hope, {"heads": 4, "chunk": 64, "periods": PERIODS}),
-    "Hope-Attention": (HopeAttention, {"heads": 4, "periods": PERIODS}),
+    "Hope-Attention": (HopeAttention, {"heads": 4, "periods": PERIODS, "width": 4}),
     "gated Delta": (MemoryBlock, {"rule": Delta(keep=0.99), "heads": 4, "chunk": 64}),
-    "attention": (HopeAttention, {"heads": 4, "periods": (1,)}),
+    "attention": (HopeAttention, {"heads": 4, "periods": (1,), "width": 4}),
+    "attention, no convolution": (HopeAttention, {"heads": 4, "periods": (1,)}),
 }
+"""All but the last see tokens through the same short convolution, so that it is not what tells them apart."""
 
 
 def entrants() -> dict[str, Entrant]:

@@ -1,0 +1,101 @@
+"""A memory that makes its own target, and keeps what it was given from outside.
+
+    target ← unit(M(value))                                           what the memory itself makes of the value
+    for every layer W of M:    Δ ← Δ (keep I − lr input inputᵀ) + lr pull inputᵀ,        W = W₀ + Δ
+
+`input` is what the layer saw when M was asked for the key, `pull` is minus the gradient of ½ ‖M(key) − target‖² behind
+the layer, the target held fixed: delta gradient descent, each layer with its own input (Nested Learning, eqs. 57, 87
+and 88; the paper multiplies both layers by the same k kᵀ, which fits the first alone, erratum E-25). Both are taken at
+the weights that the running chunk found (eq. 90, from the chunk's start, erratum E-15).
+
+Eq. 88 forgets and erases on the weights themselves. They fade, whatever was learned outside: here both act on Δ, what
+was learned since the start, and forgetting leads back to W₀. With W₀ = 0 in the line above it is as printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..memory.network import Weights, gain, pulls, recall
+from .layer import unit
+
+
+def draw(memories: int, heads: int, features: int, hidden: int, draws: torch.Generator) -> Weights:
+    """Weights to start from, `(memories, heads, out, in)` a layer, drawn as those of every memory with a hidden layer.
+
+    Args:
+        hidden: units; 0: matrices, the identity and what a second layer starts as. M = 0 would stay 0.
+
+    >>> [tuple(W.shape) for W in draw(5, 2, features=4, hidden=8, draws=torch.Generator().manual_seed(0))]
+    [(5, 2, 8, 4), (5, 2, 4, 8)]
+    """
+    last = torch.randn(memories, heads, features, hidden or features, generator=draws) * (0.5 / features**0.5)
+    if not hidden:
+        return (torch.eye(features) + last,)
+    return torch.randn(memories, heads, hidden, features, generator=draws), last
+
+
+def say(weights: Weights, x: Tensor) -> Tensor:
+    """What each of n memories makes of the same token: weights `(..., n, out, in)`, x `(..., d)` to `(..., n, d)`.
+
+    >>> say((2 * torch.eye(3).expand(4, 3, 3),), torch.ones(3)).shape
+    torch.Size([4, 3])
+    """
+    x = x.unsqueeze(-2).expand(*weights[0].shape[:-2], x.shape[-1])
+    return recall(weights, x.unsqueeze(-2)).squeeze(-2)
+
+
+def write(
+    written: Weights, found: Weights, key: Tensor, value: Tensor, lr: Tensor, keep: Tensor, stop_target: bool = False
+) -> Weights:
+    """One token into n memories that share it.
+
+    Args:
+        written: Δ, `(..., n, out, in)` a layer.
+        found: the weights as the running chunk found them, of the same shapes: the target and the gradient's place.
+        key, value: `(..., d)`
+        lr, keep: `(...,)`
+        stop_target: no outer gradient goes through the target.
+
+    Returns:
+        Δ after the token.
+
+    >>> start = (torch.eye(4).expand(1, 1, 4, 4),)
+    >>> key, value = torch.eye(4)[:1], torch.eye(4)[1:2]
+    >>> still = tuple(torch.zeros_like(W) for W in start)
+    >>> after = add(start, write(still, start, key, value, lr=torch.ones(1), keep=torch.ones(1)))
+    >>> torch.allclose(say(after, key), unit(say(start, value)), atol=1e-6)
+    True
+    """
+    target = unit(say(found, value))
+    target = (target.detach() if stop_target else target).unsqueeze(-2)
+    keys = key.unsqueeze(-2).unsqueeze(-2).expand(target.shape)
+    pairs, _ = pulls(found, keys, target)
+    *inner, (seen, error) = pairs
+    scale = gain(found)  # stands before the last layer: its input is gain · seen, and errors behind it carry it along
+    lr, keep = (rate[..., None, None, None] for rate in (lr, keep))
+    after = []
+    layers = [*((x.mT, scale * pull.mT) for x, pull in inner), (scale * seen.mT, error.mT)]
+    for W, (x, pull) in zip(written, layers, strict=True):
+        after.append(keep * W + lr * (pull - W @ x) @ x.mT)
+    return tuple(after)
+
+
+def add(start: Weights | None, written: Weights) -> Weights:
+    """The weights themselves: W₀ + Δ, or Δ where nothing is kept apart."""
+    return written if start is None else tuple(W + D for W, D in zip(start, written, strict=True))
+
+
+def masked(frozen: Sequence[bool], before: Weights, after: Weights) -> Weights:
+    """Memories `(..., n, out, in)` after a write; a frozen one stays as it was before.
+
+    >>> masked([True, False], (torch.zeros(2, 1, 1),), (torch.ones(2, 1, 1),))[0].flatten()
+    tensor([0., 1.])
+    """
+    if not any(frozen):
+        return after
+    stays = torch.tensor(frozen, device=before[0].device)[:, None, None]
+    return tuple(torch.where(stays, old, new) for old, new in zip(before, after, strict=True))

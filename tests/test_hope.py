@@ -1,0 +1,196 @@
+"""Hope and its relatives: a sequence layer, then levels; what is demanded of each alone must hold of both together."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from nlviz.memory import Delta
+from nlviz.nested import CMS, Hope, HopeAttention, MemoryBlock, MultiClock, SelfModifyingTitans
+
+
+def hope(like, d_model=8, **settings):
+    return Hope(d_model, heads=settings.pop("heads", 2), chunk=settings.pop("chunk", 5), seed=3, **settings, **like)
+
+
+BLOCKS = {
+    "Hope": hope,
+    "Hope, adaptive query, as printed": lambda like, d_model=8: Hope(
+        d_model,
+        memories=SelfModifyingTitans(d_model, 2, chunk=5, adaptive_query=True, forget_start=True, keep=0.9, **like),
+        **like,
+    ),
+    "HopeAttention": lambda like, d_model=8: HopeAttention(d_model, heads=2, seed=3, **like),
+    "HopeAttention, convolved": lambda like, d_model=8: HopeAttention(d_model, (1, 4), 2, width=4, **like),
+    "gated Delta": lambda like, d_model=8: MemoryBlock(d_model, Delta(keep=0.9), heads=2, seed=3, **like),
+}
+
+
+def flat(state):
+    if isinstance(state, dict):
+        return [part for name in sorted(state) for part in flat(state[name])]
+    if isinstance(state, (tuple, list)):
+        return [part for member in state for part in flat(member)]
+    return [] if state is None else [torch.as_tensor(state)]
+
+
+def streamed(block, x, state, learn=False, lengths=(1, 4, 7)):
+    answers, t, turn = [], 0, 0
+    while t < x.shape[1]:
+        y, state = block(x[:, t : t + lengths[turn % len(lengths)]], state)
+        answers.append(y)
+        t, turn = t + y.shape[1], turn + 1
+    return torch.cat(answers, 1), state
+
+
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_many_calls_are_one_call(name, learns, d_model, like, draw, close):
+    block, x = BLOCKS[name](like, d_model), draw(2, 37, d_model)
+    (whole, end), (parts, state) = block(x, block.init(2, learns)), streamed(block, x, block.init(2, learns))
+    close(parts, whole, 1e-10)
+    for one, other in zip(flat(state), flat(end), strict=True):
+        close(one, other, 1e-10)
+
+
+def learned(block, x, state):
+    """Three losses, one a call, each giving the levels an error signal; what came out, and the state."""
+    answers = []
+    for part in x.split(7, 1):
+        y, state = block(part, state)
+        state = block.learn(y.square().mean((1, 2)), state)
+        answers.append(y)
+    return torch.cat(answers, 1), state
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_sequences_of_a_batch_do_not_meet_also_while_the_levels_learn(name, training, like, draw, close):
+    block, x = BLOCKS[name](like).train(training), draw(3, 21, 8)
+    y, state = learned(block, x, block.init(3, learns=True))
+    other, _ = learned(block, torch.cat([x[:1], draw(2, 21, 8, seed=1)]), block.init(3, learns=True))
+    close(other[0], y[0])
+    for b in range(3):
+        alone, own = learned(block, x[b : b + 1], block.init(1, learns=True))
+        close(alone[0], y[b])
+        for name, W in own["cms"]["weights"].items():
+            close(W[0], state["cms"]["weights"][name][b])
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_nothing_sees_the_future(name, d_model, training, like, draw):
+    block, x = BLOCKS[name](like, d_model).train(training), draw(2, 37, d_model)
+    y, _ = block(x)
+    for t in (1, 16, 36):
+        changed = x.clone()
+        changed[:, t:] = draw(2, 37 - t, d_model, seed=t)
+        later, _ = block(changed)
+        assert torch.equal(later[:, :t], y[:, :t])
+        assert not torch.equal(later[:, t], y[:, t])
+
+
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_gradient_reaches_every_parameter(name, d_model, learns, like, draw):
+    block, x = BLOCKS[name](like, d_model), draw(2, 42, d_model)
+    for _ in range(2):  # two passes in a row raise nothing
+        block.zero_grad()
+        y = learned(block, x, block.init(2, learns=True))[0] if learns else block(x)[0]
+        (y - x.roll(1, 1)).square().mean().backward()
+        for name, parameter in block.named_parameters():
+            assert parameter.grad.isfinite().all(), name
+            memories = parameter.grad if name.startswith("mixer.start") else parameter.grad[None]
+            assert all(memory.abs().max() > 0 for memory in memories), name
+
+
+@pytest.mark.parametrize("block", [Hope, HopeAttention])
+def test_gradients_are_those_of_finite_differences(block, draw):
+    here = {"dtype": torch.float64, "device": "cpu"}
+    layer = block(4, periods=(1, 2), hidden=3, **here)
+    if block is Hope:
+        layer = Hope(4, periods=(1, 2), hidden=3, chunk=4, memory_hidden=3, **here)
+    names = [name for name, _ in layer.named_parameters()]
+
+    def through(x, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))[0]
+
+    x = draw(1, 6, 4).to(**here).requires_grad_()
+    assert torch.autograd.gradcheck(through, (x, *(p.detach().requires_grad_() for p in layer.parameters())))
+
+
+@pytest.mark.parametrize("name", ["Hope", "HopeAttention"])
+def test_levels_write_when_they_are_due_and_reading_never_writes(name, like, draw):
+    block, x = BLOCKS[name](like), draw(2, 3, 8)
+    state = block.init(2, learns=True)
+    for turn in range(1, 18):
+        y, state = block(x, state)
+        before = copy.deepcopy(block.cms.detach(state["cms"])["weights"])
+        block(x, state)
+        again, _ = block(x, state)
+        state = block.detach(block.learn(y.square().mean((1, 2)), state))
+        for key, W in state["cms"]["weights"].items():
+            period = block.cms.periods[block.cms._level[key]]
+            assert torch.equal(W, before[key]) == (turn % period > 0)
+    assert state["cms"]["writes"] == [17, 4, 1]
+    assert again.shape == y.shape
+
+
+def test_with_rates_of_zero_hope_is_one_fixed_map(like, draw, close):
+    block = Hope(8, memories=SelfModifyingTitans(8, 2, lr=0.0, chunk=5, **like), lr=0.0, **like)
+    x, p = draw(2, 21, 8), dict(block.mixer.named_parameters())
+    normed = x / (x.square().mean(-1, keepdim=True) + torch.finfo(x.dtype).eps).sqrt()
+    padded = torch.cat([torch.zeros_like(x[:, :3]), normed], 1)
+    mixed = sum(p["taps"][:, 0, i] * padded[:, i : i + 21] for i in range(4))
+
+    def unit(x):
+        return x / (x.square().sum(-1, keepdim=True) + 1e-6).sqrt()
+
+    query = unit((mixed @ p["query.weight"].T).view(2, 21, 2, 4))
+    first, second = block.mixer.start[0][-1], block.mixer.start[1][-1]
+    hidden = torch.nn.functional.silu(torch.einsum("hoi,bthi->btho", first, query))
+    recalled = query + 0.5**0.5 * torch.einsum("hoi,bthi->btho", second, hidden)
+    expected = x + (2 * p["scale"] * unit(recalled)).flatten(2) @ p["out.weight"].T
+    for level in block.cms.network:
+        expected = expected + level.mlp(expected)
+    y, _ = learned(block, x, block.init(2, learns=True))
+    close(y, expected, 1e-11)
+
+
+def test_with_one_level_hope_attention_is_a_transformers_block(like, draw, close):
+    block, x = HopeAttention(8, periods=(1,), heads=2, **like), draw(2, 11, 8)
+    mixed, _ = block.mixer(torch.nn.functional.rms_norm(x, (8,), block.norm.weight))
+    (level,) = block.cms.network
+    close(block(x)[0], x + mixed + level.mlp(x + mixed))
+
+
+def test_the_levels_of_hope_train_on_clocks_of_their_own(like, draw):
+    block, x = hope(like), draw(2, 9, 8)
+    mine = {id(p) for p in block.cms.parameters()}
+    groups = [*block.cms.groups(), {"params": [p for p in block.parameters() if id(p) not in mine]}]
+    clock = MultiClock(torch.optim.SGD(groups, lr=0.1), [*block.cms.periods, 1], average=False)
+    for _ in range(16):
+        block(x)[0].square().mean().backward()
+        clock.step()
+    assert clock.writes == [16, 4, 1, 16]
+
+
+def test_stacked_levels_take_the_place_of_a_trained_mlp(like, draw, close):
+    mlp = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 8)).to(**like)
+    block, x = hope(like), draw(2, 11, 8)
+    mixed, _ = block.mixer(block.norm(x))
+    block.cms = type(block.cms).from_mlp(mlp, periods=(1, 4))
+    assert isinstance(block.cms, CMS)
+    assert torch.equal(block(x)[0], mlp(x + mixed))
+
+
+def test_errors_say_what_to_type(like, draw):
+    block, x = hope(like), draw(2, 5, 8)
+    y, state = block(x)
+    with pytest.raises(ValueError, match=r"begin with init\(batch=2, learns=True\)"):
+        block.learn(y.square().mean((1, 2)), state)

@@ -1,0 +1,184 @@
+"""A language model: streaming, generating, keeping, counting."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import pytest
+import torch
+
+from nlviz.memory import Delta
+from nlviz.nested import Hope, HopeAttention, LanguageModel, MemoryBlock, SelfModifyingTitans
+from nlviz.nested.cost import tensors
+
+SMALL = {
+    "Hope": (Hope, {"heads": 2, "chunk": 4, "periods": (1, 4)}),
+    "HopeAttention": (HopeAttention, {"heads": 2, "periods": (1,)}),
+    "gated Delta": (MemoryBlock, {"rule": Delta(keep=0.9), "heads": 2}),
+}
+
+
+def make(name, like=None, **more):
+    block, settings = SMALL[name]
+    model = LanguageModel(block, d_model=16, layers=2, vocabulary=20, settings={**settings, **more}, seed=1)
+    with torch.no_grad():
+        model.embedding.mul_(50)
+    return model.to(**like) if like else model
+
+
+def text(batch, T, seed=0):
+    return torch.randint(20, (batch, T), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_text_can_be_read_in_pieces(name, like, close):
+    model, tokens = make(name, like), text(2, 37).to(like["device"])
+    whole, end = model(tokens)
+    state, answers = None, []
+    for part in tokens.split([1, 4, 7, 1, 4, 7, 13], 1):
+        logits, state = model(part, state)
+        answers.append(logits)
+    close(torch.cat(answers, 1), whole, 1e-10)
+    for one, other in zip(tensors(state), tensors(end), strict=True):
+        close(one, other, 1e-10)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_guess_sees_the_token_it_guesses_and_texts_do_not_meet(name, like, close):
+    model, tokens = make(name, like), text(3, 20).to(like["device"])
+    logits, _ = model(tokens)
+    changed = tokens.clone()
+    changed[0, 11:] = (changed[0, 11:] + 1) % 20
+    later, _ = model(changed)
+    assert torch.equal(later[0, :11], logits[0, :11])
+    assert not torch.equal(later[0, 11], logits[0, 11])
+    close(later[1:], logits[1:])
+    close(model(tokens[1:2])[0][0], logits[1])
+
+
+@pytest.mark.parametrize("d_model", [16, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", SMALL)
+def test_one_loss_gives_every_parameter_a_gradient(name, d_model, like):
+    block, settings = SMALL[name]
+    model = LanguageModel(block, d_model, vocabulary=20, settings=settings, **like)
+    tokens = text(2, 30).to(like["device"])
+    logits, _ = model(tokens[:, :-1])
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+        memories = parameter.grad if ".start." in name else parameter.grad[None]
+        assert all(memory.abs().max() > 0 for memory in memories), name
+
+
+def test_what_is_generated_comes_from_the_models_own_guesses(like):
+    model, prompt = make("Hope", like), text(2, 9).to(like["device"])
+    said, state = model.generate(prompt, 6, temperature=0)
+    whole = torch.cat([prompt, said], 1)
+    with torch.no_grad():
+        logits, end = model(whole[:, :-1])
+    assert torch.equal(logits[:, 8:].argmax(-1), said)
+    for one, other in zip(tensors(state), tensors(end), strict=True):
+        torch.testing.assert_close(one, other)
+    more, _ = model.generate(said[:, -1:], 5, temperature=0, state=state)  # and on
+    assert torch.equal(torch.cat([said, more], 1), model.generate(prompt, 11, temperature=0)[0])
+
+
+def test_a_seed_gives_the_same_text_and_temperature_draws_as_the_model_says(like):
+    model, prompt = make("HopeAttention", like), text(1, 5).to(like["device"])
+    once, again, other = (model.generate(prompt, 30, seed=seed)[0] for seed in (0, 0, 1))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+    chances = model(prompt)[0][0, -1].softmax(-1)
+    drawn, _ = model.generate(prompt.expand(4000, -1), 1)
+    seen = torch.bincount(drawn[:, 0], minlength=20) / 4000
+    assert (seen - chances).abs().max() < 4 * (0.25 / 4000) ** 0.5
+
+
+def test_a_state_of_memories_does_not_grow_with_the_text():
+    hope, attention = make("Hope"), make("HopeAttention")
+    size = {
+        (model, T): sum(x.numel() for x in tensors(model.generate(text(1, T), 1)[1]))
+        for model in (hope, attention)
+        for T in (10, 1000)
+    }
+    assert size[hope, 10] == size[hope, 1000]
+    assert size[attention, 1000] > 50 * size[attention, 10]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_saved_model_is_the_same_model(name, tmp_path, like):
+    model, tokens = make(name, like), text(2, 9).to(like["device"])
+    path = model.save(tmp_path / "new" / "model.safetensors")
+    back = LanguageModel.load(path, like["device"])
+    assert back.config == {**model.config, "block": model.config["block"], "settings": back.config["settings"]}
+    assert torch.equal(back(tokens)[0], model(tokens)[0])
+    told = json.loads(path.with_suffix(".json").read_text())
+    assert told["block"] == SMALL[name][0].__name__
+    assert told["d_model"] == 16
+    assert "torch" in told["versions"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_a_full_disk_leaves_the_model_that_was_there(tmp_path, monkeypatch):
+    path, tokens = tmp_path / "model.safetensors", text(1, 5)
+    first, second = make("Hope"), make("Hope")
+    torch.nn.init.ones_(second.embedding)
+    first.save(path)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        second.save(path)
+    assert torch.equal(LanguageModel.load(path)(tokens)[0], first(tokens)[0])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_damaged_and_foreign_files_are_told_apart_from_models(tmp_path):
+    path = make("Hope").save(tmp_path / "model.safetensors")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="not a readable model file"):
+        LanguageModel.load(path)
+    with pytest.raises(FileNotFoundError, match=r"model\.save\(path\) makes one"):
+        LanguageModel.load(tmp_path / "none.safetensors")
+    model = make("Hope")
+    model.config["block"] = type("Elsewhere", (), {})
+    with pytest.raises(ValueError, match="import the module that defines it first"):
+        LanguageModel.load(model.save(path))
+    model.config["settings"] = {"memories": SelfModifyingTitans(16)}
+    with pytest.raises(TypeError, match="cannot describe SelfModifyingTitans"):
+        model.save(path)
+
+
+def test_errors_say_what_to_type():
+    model = make("Hope")
+    with pytest.raises(ValueError, match="tokens are whole numbers"):
+        model(torch.zeros(2, 5))
+    with pytest.raises(ValueError, match="1 token or more"):
+        model.generate(text(1, 0), 3)
+    with pytest.raises(ValueError, match="1 token or more"):
+        model.generate(text(1, 2), 3, temperature=-1)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_cost_is_known_before_anything_is_allocated(name):
+    block, settings = SMALL[name]
+    told = LanguageModel.cost(block, 16, 2, 20, settings, batch=2, length=10)
+    model = LanguageModel(block, 16, 2, 20, settings)
+    assert told.parameters == sum(p.numel() for p in model.parameters())
+    assert told.weights == 4 * told.parameters
+    kept = {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.setdefault(x.data_ptr(), x) is None or x, lambda x: x):
+        _, state = model(text(2, 10))
+    assert told.state == sum(4 * x.numel() for x in tensors(state)) // 2
+    own = {p.data_ptr() for p in model.parameters()}
+    kept = sum(x.untyped_storage().nbytes() for at, x in kept.items() if at not in own)
+    assert 0.8 < told.training / (4 * told.weights + kept) < 1.25
+
+
+def test_a_model_far_too_large_for_this_machine_is_counted_at_once():
+    told = LanguageModel.cost(HopeAttention, 8192, 40, 100_000, {"periods": (1,), "heads": 64}, length=8)
+    assert told.parameters > 30e9
