@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from .lab.speed import Runner, race
 from .memory import DGD, Delta, Rule, Titans, scan
 from .nested import AttentionLayer, Hope, HopeAttention, MemoryLayer, SelfModifyingTitans
-from .nested.layer import unit
+from .nested.layers.layer import unit
 from .runtime import need, project
 from .trace import Trace
 

@@ -14,8 +14,8 @@ import torch
 import nlviz as nl
 from nlviz.course import exercise
 from nlviz.course.exercises.systems_08 import SYSTEMS, System
-from nlviz.nested.ordering import order_levels
-from nlviz.nested.written_log import recover_period
+from nlviz.nested.problems.ordering import order_levels
+from nlviz.nested.problems.written_log import recover_period
 from nlviz.runtime import project
 
 

@@ -11,7 +11,7 @@ import torch
 
 from nlviz.memory import Delta
 from nlviz.nested import Hope, HopeAttention, LanguageModel, MemoryBlock, SelfModifyingTitans
-from nlviz.nested.cost import tensors
+from nlviz.nested.layers.cost import tensors
 
 SMALL = {
     "Hope": (Hope, {"heads": 2, "chunk": 4, "periods": (1, 4)}),

@@ -7,9 +7,9 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from nlviz.memory import DGD, Attention, Deep, Delta, Hebb, Omega, Titans
-from nlviz.nested.attention import AttentionLayer
-from nlviz.nested.convolved import Convolved
-from nlviz.nested.layer import MemoryLayer, gates
+from nlviz.nested.layers.attention import AttentionLayer
+from nlviz.nested.layers.convolved import Convolved
+from nlviz.nested.layers.layer import MemoryLayer, gates
 
 EXACT = [Hebb(lr=0.5), Hebb(keep=0.9), Delta(), Delta(keep=0.9), DGD(keep=0.9), DGD(implicit=True, dot_product=True)]
 AT_START = [Deep(), Deep(hidden=6), Titans(keep=0.9), Titans(keep=0.9, hidden=6), Omega(keep=0.9, window=3)]

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nlviz.lab import self_changes
-from nlviz.nested.self_modifying import SelfModifyingTitans
-from nlviz.nested.self_modifying_pace import Pace
-from nlviz.nested.self_modifying_write import write_chunk
+from nlviz.nested.layers.self_modifying import SelfModifyingTitans
+from nlviz.nested.layers.self_modifying_pace import Pace
+from nlviz.nested.layers.self_modifying_write import write_chunk
 
 
 def make(like, d_model=8, heads=2, **settings):

@@ -14,7 +14,7 @@ from ..lab.side_by_side import Watch
 from ..lab.stored import Experiment
 from ..memory import Delta
 from ..nested import Hope, HopeAttention, LanguageModel, MemoryBlock, MultiClock
-from ..nested.block import Block
+from ..nested.layers.block import Block
 from ..runtime import project
 from ..trace import Trace
 

@@ -16,7 +16,7 @@ from ..trace import Trace
 
 if TYPE_CHECKING:
     from ..nested import SelfModifyingTitans
-    from ..nested.self_modifying import State
+    from ..nested.layers.self_modifying import State
 
 
 def self_changes(

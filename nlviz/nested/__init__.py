@@ -1,24 +1,24 @@
 """Levels and clocks: networks and optimizers as nested problems, ordered by how often each is updated."""
 
-from .attention import AttentionLayer
-from .block import Block
 from .clock import MultiClock
 from .cms import IndependentCMS, SequentialCMS
 from .continuum import CMS
-from .hope import Hope
-from .hope_attention import HopeAttention
 from .ladder import NestedCMS
-from .language import LanguageModel
-from .layer import MemoryLayer
-from .memory_block import MemoryBlock
-from .ordering import order_levels
-from .problems import Level, Levels, Transfer
-from .reading import levels
+from .layers.attention import AttentionLayer
+from .layers.block import Block
+from .layers.hope import Hope
+from .layers.hope_attention import HopeAttention
+from .layers.language import LanguageModel
+from .layers.layer import MemoryLayer
+from .layers.memory_block import MemoryBlock
+from .layers.self_modifying import SelfModifyingTitans
+from .problems.listing import Level, Levels, Transfer
+from .problems.ordering import order_levels
+from .problems.reading import levels
+from .problems.watching import watch
+from .problems.written_log import Recovered, recover_period, recover_periods
 from .recording import Recording
-from .self_modifying import SelfModifyingTitans
 from .slow_copy import SlowCopy
-from .watching import watch
-from .written_log import Recovered, recover_period, recover_periods
 
 __all__ = [
     "CMS",

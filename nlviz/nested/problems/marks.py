@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .problems import Levels
+from .listing import Levels
 from .stepped import groups, inside
 
 

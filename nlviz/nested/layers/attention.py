@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..memory import Attention
-from ..memory.base import Levels
-from ..runtime import generator
+from ...memory import Attention
+from ...memory.base import Levels
+from ...runtime import generator
 from .layer import linear
 
 State = dict[str, Tensor]

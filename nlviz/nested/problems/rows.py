@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .problems import Level
+from .listing import Level
 from .stepped import Stepped, inside, stepped
 
 LOSS, BATCHES, NOTHING = "the training loss", "the training batches", "nothing any more"

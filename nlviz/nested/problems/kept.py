@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from .continuum import CMS
+from ..continuum import CMS
 
 Tuples = tuple[tuple[Any, ...], ...]
 FAST = "fast weights"

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..trace import Trace
-from .clock import MultiClock
+from ...trace import Trace
+from ..clock import MultiClock
 from .contexts import Contexts
 from .learning import Learning
+from .listing import Levels
 from .marks import Marks
-from .problems import Levels
 from .reading import levels
 
 

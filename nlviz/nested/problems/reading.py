@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from .clock import MultiClock, level_names
+from ..clock import MultiClock, level_names
 from .kept import FAST, Kept, kept
+from .listing import Level, Levels, Transfer
 from .looking import Looked, look, plain
 from .ordering import order_levels
-from .problems import Level, Levels, Transfer
 from .rows import CONTEXT, PARAMETRIC, RAW, Row, weight_rows
 
 ATTENTION = ("attention", "Σ similarity ‖answer − value‖²", "all tokens that it may see")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import torch
 
-from ..memory import Delta, Rule
+from ...memory import Delta, Rule
+from ..clock import Period
+from ..cms import SequentialCMS
 from .block import Block
-from .clock import Period
-from .cms import SequentialCMS
 from .layer import MemoryLayer
 
 

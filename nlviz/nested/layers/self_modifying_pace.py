@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..memory.chunks import lasting
+from ...memory.chunks import lasting
 
 
 class Pace(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .clock import MultiClock, Period
+from ..clock import MultiClock, Period
 from .torch_memories import KNOWN, Tuples, remembered
 
 

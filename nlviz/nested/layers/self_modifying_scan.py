@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from ..memory.chunks import pieces
-from ..memory.network import Weights
+from ...memory.chunks import pieces
+from ...memory.network import Weights
 from .self_memory import add, masked
 from .self_modifying_pace import Pace, paces
 from .self_modifying_read import Gates, read_out

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..trace import Trace
+from ...trace import Trace
 
 RASTERS = {"step": "wrote", "token": "wrote in context", "loss": "wrote by learn"}
 """What a level's writer counts, and the array of a log in which those ticks are."""

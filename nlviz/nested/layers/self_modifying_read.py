@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..memory.network import Weights
+from ...memory.network import Weights
 
 
 class Gates(NamedTuple):

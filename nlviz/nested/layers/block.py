@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .continuum import CMS
+from ..continuum import CMS
 
 State = dict[str, Any]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .. import memory
-from ..runtime import need, provenance
+from ... import memory
+from ...runtime import need, provenance
 
 _HEAD = "nlviz"
 

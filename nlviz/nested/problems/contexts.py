@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from .kept import part
+from .listing import Levels
 from .looking import plain
-from .problems import Levels
 
 LONGEST = 256
 """Tokens of a call that are gone through again."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d
 
-from ..runtime import generator
+from ...runtime import generator
 
 State = dict[str, Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from .kept import FAST
-from .problems import Levels
+from .listing import Levels
 
 
 class Learning:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..clock import Period
+from ..cms import DEFAULT, SequentialCMS
 from .attention import AttentionLayer
 from .block import Block
-from .clock import Period
-from .cms import DEFAULT, SequentialCMS
 from .convolved import Convolved
 
 

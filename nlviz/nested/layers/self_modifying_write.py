@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.linalg import solve_triangular
 
-from ..memory.network import Weights
+from ...memory.network import Weights
 from .self_modifying_pace import Pace
 from .self_modifying_read import UnitColumns
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ..clock import Period
+from ..cms import DEFAULT, SequentialCMS
 from .block import Block
-from .clock import Period
-from .cms import DEFAULT, SequentialCMS
 from .self_modifying import SelfModifyingTitans
 
 

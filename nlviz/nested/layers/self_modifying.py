@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..memory.network import Weights, gain
-from ..runtime import generator
-from .clock import Period
+from ...memory.network import Weights, gain
+from ...runtime import generator
+from ..clock import Period
 from .convolved import mix
 from .layer import linear, unit
 from .self_memory import add, draw

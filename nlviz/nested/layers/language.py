@@ -16,7 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from ..runtime import generator
+from ...runtime import generator
 from .block import Block
 from .cost import Cost, cost
 from .layer import linear

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..memory.network import Weights
+from ...memory.network import Weights
 from .layer import unit
 from .self_memory import add, masked, say, write
 

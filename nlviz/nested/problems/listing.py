@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ..runtime import provenance
-from ..trace import Trace
+from ...runtime import provenance
+from ...trace import Trace
 from .ordering import order_levels
 from .written_log import recover_periods
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..memory.network import Weights, gain, pulls, recall
+from ...memory.network import Weights, gain, pulls, recall
 from .layer import unit
 
 

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import silu
 
-from ..memory import Delta, Rule, scan
-from ..memory.base import Levels
-from ..runtime import generator
+from ...memory import Delta, Rule, scan
+from ...memory.base import Levels
+from ...runtime import generator
 from .convolved import mix
 
 State = dict[str, Any]
