@@ -13,6 +13,10 @@ from .parts import Figure, onto, rules
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
+WORDED = palette.LIGHT[::2]
+"""Colours that words are legible in."""
+
+
 def lines(
     over: Sequence[float] | np.ndarray,
     curves: Mapping[str, Sequence[float] | np.ndarray],
@@ -51,7 +55,7 @@ def lines(
 
 
 def _name_ends(ax: Axes, names: Sequence[str]) -> None:
-    """Each line's name behind its end, in its colour; names that would meet move apart."""
+    """Each line's name behind its end, in its colour where that is dark enough; names that would meet move apart."""
     drawn = dict(zip(names, ax.lines[-len(names) :], strict=True))
     ends = {name: tuple(np.asarray(line.get_xydata())[-1]) for name, line in drawn.items()}
     height = {name: float(ax.transData.transform(end)[1]) for name, end in ends.items()}
@@ -67,7 +71,7 @@ def _name_ends(ax: Axes, names: Sequence[str]) -> None:
             ends[name],
             xytext=(8, up),
             textcoords="offset points",
-            color=line.get_color(),
+            color=line.get_color() if line.get_color() in WORDED else palette.INK["light"],
             va="center",
             annotation_clip=False,
         )

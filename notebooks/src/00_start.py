@@ -153,6 +153,35 @@ nl.check("00.A", outer)
 nl.progress()
 
 # %% [markdown]
+# ## A look ahead: a memory that changes itself
+#
+# At the far end of the course stands **Hope**, the paper's own architecture. Its memory of tokens makes its *own* keys, values,
+# rates and retention, by small memories that are written while it reads. Here is one such layer, untrained, reading
+# 512 tokens. First, the key it gives to **one and the same token** after reading text A, and after reading text B:
+
+# %%
+changes = nl.lab.self_changes(nl.nested.SelfModifyingTitans(128, heads=4, chunk=16))
+nl.figures.key_drift(changes)
+
+# %% [markdown]
+# What a token means to it depends on what it has read. That is what "self-modifying" says, and all it says. How far has each of its five
+# memories moved from where it began?
+
+# %%
+nl.figures.memories_moved(changes)
+
+# %% [markdown]
+# And would it matter if one of them stood still?
+
+# %%
+nl.figures.freezing(changes)
+
+# %% [markdown]
+# Three of the five matter at once; before training, the two that set rates and retention hardly do (the axis is logarithmic).
+# Changing itself is not yet being *good for* something. That has to be shown beside a memory that does not, with the same number of
+# weights: the question of lesson 11.
+
+# %% [markdown]
 # ## Is it for me?
 #
 # Five questions. Whoever gets four at the first try can start; the explanations say what to refresh.
