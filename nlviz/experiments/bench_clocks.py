@@ -89,10 +89,10 @@ def rows() -> dict[str, tuple[str, lab.Stepping]]:
         "Adam of nl.optim": ("", stepping(our_adam)),
         "Adam of nl.optim, watch": ("Adam of nl.optim", watched(our_adam)),
         "MultiClock, every level always due": ("Adam", stepping(always_due)),
-        "MultiClock, always due, Recording": ("Adam", recorded(always_due)),
+        "MultiClock, every level always due, Recording": ("MultiClock, every level always due", recorded(always_due)),
         "MultiClock, periods 1, 4, 16, 16": ("Adam", stepping(clock)),
-        "MultiClock, periods 1, 4, 16, 16, Recording": ("Adam", recorded(clock)),
-        "MultiClock, periods 1, 4, 16, 16, watch": ("Adam", watched(clock)),
+        "MultiClock, periods 1, 4, 16, 16, Recording": ("MultiClock, periods 1, 4, 16, 16", recorded(clock)),
+        "MultiClock, periods 1, 4, 16, 16, watch": ("MultiClock, periods 1, 4, 16, 16", watched(clock)),
     }
 
 
