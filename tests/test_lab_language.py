@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 from typing import Any
 
@@ -106,3 +107,20 @@ def test_the_entrants_have_the_same_number_of_parameters_and_levels_step_on_thei
         assert {id(w) for w in held} == {id(w) for w in model.parameters()}
         assert len(held) == len({id(w) for w in held})
         assert getattr(optimizer, "periods", [1]) == ([1, 4, 16] if name.startswith("Hope") else [1])
+
+
+def test_the_kept_table_comes_from_this_code_and_stands_beside_the_n_grams():
+    stored = nl.lab.kept("language_models")
+    assert stored.along("model") == list(language.BLOCKS)
+    assert (stored["bits per byte"].max(1) < stored["n-grams"][1]).all()  # every run of every model beats order 1
+    assert stored.sizes["run"] >= 5
+    assert stored.about["learned"] == pytest.approx(500_000, rel=0.01)
+    lines = "\n".join(nl.lab.byte_table(stored))
+    assert all(name in lines for name in (*language.BLOCKS, "n-gram of order 3"))
+    text, entrants = nl.tasks.english(), language.entrants()
+    if text.about["sha256"] != stored.about["sha256"]:  # the prose is Python's manual
+        assert stored.about["versions"]["python"] != platform.python_version()
+        return
+    for name, losses in zip(stored.along("model"), stored["loss"], strict=True):
+        model, batch = entrants[name].build(0), language._stream(text, language.STEPS, 0)[0]
+        assert float(nl.loops.next_token(model, batch)) == pytest.approx(losses[0, 0], rel=1e-5), name

@@ -76,5 +76,10 @@ def _stream(text: tasks.Text, steps: int, seed: int) -> tasks.ByteStream:
 
 
 EXPERIMENTS = [
-    Experiment("language_models", "Which small language model learns most from half a million bytes?", models)
+    Experiment(
+        "language_models",
+        "Which small language model learns most from half a million bytes?",
+        models,
+        lab.byte_table,
+    )
 ]

@@ -8,7 +8,7 @@ from .drifting import two_scales
 from .evolving import evolve
 from .forgetful import amnesia
 from .generation import per_token
-from .language_models import Entrant, byte_models
+from .language_models import Entrant, byte_models, byte_table
 from .mixing import spectrum
 from .ngrams import ngram_bits, ngram_table
 from .optimizer_speed import Build, cost_table, step_cost
@@ -38,6 +38,7 @@ __all__ = [
     "Stepping",
     "amnesia",
     "byte_models",
+    "byte_table",
     "choose",
     "compare",
     "contest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..loops import bits_per_token, next_token, train, warmup_cosine
+from ..measure import mean_interval
 from ..runtime import provenance
 from ..trace import Trace
 from .continual import ELSEWHERE
@@ -125,3 +126,23 @@ def byte_models(
         seed=seed, steps=steps, chosen=chosen, learned=int(batches.start.numel() * batches.length), **text.about
     )
     return Trace(arrays, axes, labels, about)
+
+
+def byte_table(trace: Trace) -> Iterator[str]:
+    """What `byte_models` found, in lines of text: bits per byte with 95 % intervals over runs, and n-grams beside them.
+
+    Each model is compared with the first one, run by run.
+    """
+    rates, chosen = trace.along("rate"), trace.about["chosen"]
+    first = trace["bits per byte"][0]
+    yield f"{'':26}{'bits per byte':>16}{'less the first':>18}{'rate':>8}{'parameters':>12}{'seconds':>9}"
+    columns = (trace["bits per byte"], trace["parameters"], trace["seconds"])
+    for row, (name, bits, size, seconds) in enumerate(zip(trace.along("model"), *columns, strict=True)):
+        (mean, half), (less, apart) = mean_interval(bits), mean_interval(bits - first)
+        edge = " (the edge of the grid)" if chosen[name] in (rates[0], rates[-1]) else ""
+        against = f"{less:+.3f} ± {apart:.3f}" if row else ""
+        yield (
+            f"{name:26}{mean:8.3f} ± {half:.3f}{against:>18}{chosen[name]:8g}{size:12,}{np.median(seconds):9.0f}{edge}"
+        )
+    for order, bits in zip(trace.along("order"), trace["n-grams"], strict=True):
+        yield f"{f'n-gram of order {order}':26}{bits:8.3f}"
