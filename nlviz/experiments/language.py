@@ -19,7 +19,7 @@ from ..runtime import project
 from ..trace import Trace
 
 WIDTH, LAYERS, PARAMETERS = 128, 2, 450_000
-RATES = (0.001, 0.002, 0.004, 0.008)
+RATES = (0.001, 0.002, 0.004, 0.008, 0.016)
 BATCH, LENGTH, STEPS = 8, 256, 244  # half a million bytes
 PERIODS = (1, 4, 16)
 
