@@ -3,7 +3,8 @@
 #
 # **A model reads one fact after another. Ask it for one that it read forty facts ago: how much of it is left?**
 #
-# Less than of a fresh one, surely, but not nothing? Here are twenty small models, each trained, then frozen, then asked for facts of every
+# Less than of a fresh one, surely, but not nothing? Here are twenty small models, each trained, then frozen, then asked for
+# facts of every
 # age. (Run the cells one by one with **Shift+Enter**. In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is
 # downloaded, nothing is lost.)
 
@@ -21,7 +22,9 @@ nl.figures.amnesia(facts)
 # The dashed line is a model as we use them: it answers from a window of 32 facts, rightly, and one step further back it
 # **guesses**. Nothing faded. The fact was never anywhere but in the window.
 #
-# The solid line is the *same* frozen model with a small memory beside it that goes on learning while it reads. No cliff but a slope:
+# The solid line is the *same* frozen model with a small memory beside it that goes on learning while it reads. A small step
+# where the window ends, then a slope: half is still known after some ninety facts, and after five hundred little more than a
+# guess:
 
 # %%
 for age in (31, 32, 64, 256):
@@ -33,7 +36,8 @@ for age in (31, 32, 64, 256):
         print(f"   {method:<12} {right:4.0%} ± {half:.0%}")
 
 # %% [markdown]
-# The paper's own image for the dashed line: a person with **anterograde amnesia** remembers childhood and the last few minutes, and
+# The paper's own image for the dashed line: a person with **anterograde amnesia** remembers childhood and the last few
+# minutes, and
 # nothing in between becomes a memory. A language model after training is much like that. Its weights hold what it was trained
 # on, its context window the last few pages, and nothing passes from the one to the other.
 #
@@ -49,8 +53,8 @@ nl.widgets.overwriting(trace, lr=0.1)
 
 # %% [markdown]
 # It does not fade over weeks. Most of its right answers are gone within some twenty steps, while the network is busy getting
-# better. This is **catastrophic forgetting**, and it is not rare: it is what gradient descent does to what it is no longer
-# shown.
+# better. This is **catastrophic forgetting**, and it is not rare: it is what plain gradient descent does to answers that it
+# is no longer shown, where new ones push them out.
 #
 # **In 25 minutes you can** say what learning the new does to the old, show that a smaller step does not cure it, and your
 # machine is ready for the course.
@@ -66,9 +70,11 @@ for order in trace.along("order"):
         print(f"   rate {lr:<6}  0-4: {a:4.0%} ± {da:<4.0%}   5-9: {b:4.0%} ± {db:.0%}")
 
 # %% [markdown]
-# Two things to take from the table (five runs each, with 95 % intervals; one that crosses 0 says that the runs disagree).
+# Two things to take from the table (five runs each, with 95 % intervals; where one reaches below 0, five runs were too few
+# and too different).
 #
-# * **A smaller step forgets later because it learns later.** None of these five rates keeps the old *and* gets the new. Whenever somebody
+# * **A smaller step forgets later because it learns later.** None of these five rates keeps the old *and* gets the new.
+#   Whenever somebody
 #   shows you a method that forgets less, ask first whether it also learned less. This course asks that every time.
 # * **It is not a lack of room.** Given both halves mixed, the very same network learns both. It could hold all ten
 #   digits; it has no way to *keep* what it is not being shown.
@@ -91,7 +97,8 @@ for step in (200, 400):
 #
 # ## What this course is about
 #
-# Two pictures, one dilemma. Freeze the weights, and everything out of sight is gone. Let them learn on, and the new takes the place
+# Two pictures, one dilemma. Freeze the weights, and everything out of sight is gone. Let them learn on, and the new takes the
+# place
 # of the old.
 #
 # **Nested Learning** (Behrouz et al., NeurIPS 2025) looks at this in one frame. A model and the rule that trains it are
@@ -164,7 +171,8 @@ changes = nl.lab.self_changes(nl.nested.SelfModifyingTitans(128, heads=4, chunk=
 nl.figures.key_drift(changes)
 
 # %% [markdown]
-# What a token means to it depends on what it has read. That is what "self-modifying" says, and all it says. How far has each of its five
+# What a token means to it depends on what it has read. That is what "self-modifying" says, and all it says. How far has each
+# of its five
 # memories moved from where it began?
 
 # %%
@@ -178,7 +186,8 @@ nl.figures.freezing(changes)
 
 # %% [markdown]
 # Three of the five matter at once; before training, the two that set rates and retention hardly do (the axis is logarithmic).
-# Changing itself is not yet being *good for* something. That has to be shown beside a memory that does not, with the same number of
+# Changing itself is not yet being *good for* something. That has to be shown beside a memory that does not, with the same
+# number of
 # weights: the question of lesson 11.
 
 # %% [markdown]

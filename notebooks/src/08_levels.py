@@ -41,8 +41,9 @@ log = watched.trace()
 nl.widgets.clockwork(log)
 
 # %% [markdown]
-# This is the log of a real run: a small Transformer that reads digits row by row, trained by Adam. Time runs in tokens, and the
-# axis looks **back from now**, ten times as far at every second mark. A tick is a write. The bar after the last tick is the time
+# This is the log of a real run: a small Transformer that reads digits row by row, trained by Adam. Time runs in tokens of one
+# sequence (the 32 images of a batch are read side by side), and the axis looks **back from now**, ten times as far at every
+# second mark. A tick is a write. The bar after the last tick is the time
 # for which nothing has changed; the pale band before it is what that write has seen. Bet, switch the parts on, press play.
 #
 # **At the end of this lesson you can**
@@ -50,7 +51,7 @@ nl.widgets.clockwork(log)
 # * list the nested problems of a network you did not build: what each sees, wants and keeps, and how often it is written;
 # * read a period off a log of writes, and refuse to where there is none;
 # * put levels in order by the paper's Definition 2, and say where that order is silent;
-# * take a Transformer apart into linear layers of different frequency, to the last bit, and say what is left over.
+# * take a Transformer block apart into matrices of different frequency, put it together again, and say what is left over.
 #
 # 65 minutes. You need [lesson 1](01_surprise.ipynb) and [lesson 3](03_momentum.ipynb); of lessons 5 and 7 only that a memory
 # can be written while a sequence is read.
@@ -67,7 +68,8 @@ nl.widgets.clockwork(log)
 # %% [markdown]
 # ## The smallest case: three things and a strip of paper
 #
-# Forget networks for a moment. Something that learns has a **state**, and now and then the state is **written**. Make a mark on a strip
+# Forget networks for a moment. Something that learns has a **state**, and now and then the state is **written**. Make a mark
+# on a strip
 # of paper whenever that happens, one strip for each thing, and keep the strips side by side.
 
 
@@ -117,7 +119,8 @@ print(seen.levels.table(seen.trace()))
 # %% [markdown]
 # ## Exercise 08.A · read the clock off the log
 #
-# A log is a table of ones and zeros, a row for each level. How often does a level write, and does it keep a period at all? It does if
+# A log is a table of ones and zeros, a row for each level. How often does a level write, and does it keep a period at all? It
+# does if
 # all waits from one write to the next are equal, at least two of them, and if it is not silent for longer at either end
 # of the log. Then its frequency is one over that period. Otherwise count: writes over steps, and *no* period.
 #
@@ -243,15 +246,18 @@ nl.check("08.B", order_levels)
 order_levels = nl.carry_on("08.B", order_levels)
 
 # %% [markdown]
-# No: the frequency comes first, and attention is made anew at every read. **A word on attention.** The paper gives it the frequency
-# *infinity*. There is no finite number to put there, since it solves its little problem (a weighted mean of the values) on the spot
+# No: the frequency comes first, and attention is made anew at every read. **A word on attention.** The paper gives it the
+# frequency
+# *infinity*. There is no finite number to put there, since it solves its little problem (a weighted mean of the values) on
+# the spot
 # and keeps no state that could be written. We print its period as 0 and say "at every read". Whether
 # you call that learning is up to you; the picture at the top counts it and says that it keeps nothing.
 
 # %% [markdown]
 # ## Real networks: six systems, by hand and by log
 #
-# Cover the next cell, and take paper and pencil. An MLP with SGD; with Adam; a Transformer with Adam; linear attention with momentum;
+# Cover the next cell, and take paper and pencil. An MLP with SGD; with Adam; a Transformer with Adam; linear attention with
+# momentum;
 # Titans with Adam; three clocks with SGD. What is written, how often, and who needs whom? **Predict** all six orders, inner
 # first. Ours:
 
@@ -323,7 +329,8 @@ for name, order in found.items():
 # ## A Transformer, taken apart and put together again
 #
 # "Well-known architectures such as Transformers are in fact linear layers with different frequency updates", says the paper.
-# One can test that. Hebb's rule gave linear attention: a matrix M, read as M x, written at every token. Now start it at the weights
+# One can test that. Hebb's rule gave linear attention: a matrix M, read as M x, written at every token. Now start it at the
+# weights
 # of a layer and let it write with rate **0**. **Predict** how many digits agree.
 
 # %%
@@ -360,12 +367,14 @@ def put_together(x, block, heads=2):
 print(f"largest difference {(put_together(x, block) - block(x)).abs().max():.0e}")
 
 # %% [markdown]
-# Single precision, as good as equal (the softmax adds up in another order). So the sentence is true **of the matrices**: all four are
+# Single precision, as good as equal (the softmax adds up in another order). So the sentence is true **of the matrices**: all
+# four are
 # one kind of thing, read in one way. What it leaves out you had to type yourself: the softmax, which is no linear layer
 # of any frequency; the ReLU, the norms, the sums. "Linear layers with different frequencies" is how a Transformer is *held
 # together in time*, not all that it computes.
 #
-# The same from the other side. A continuum memory system (lesson 9) is a chain of MLPs with clocks. Give it **one** level, and the
+# The same from the other side. A continuum memory system (lesson 9) is a chain of MLPs with clocks. Give it **one** level,
+# and the
 # period *never*:
 
 # %%
@@ -385,7 +394,8 @@ for period in (math.inf, 4):
 #
 # ## The whole ladder
 #
-# So fill it. One network with a frozen layer that was made elsewhere, attention, a Titans memory, and three blocks with clocks 1, 4
+# So fill it. One network with a frozen layer that was made elsewhere, attention, a Titans memory, and three blocks with
+# clocks 1, 4
 # and 16, all trained by momentum. What stands after the dashes ┄ is what **your** `frequency` reads off this log.
 
 # %%
@@ -401,19 +411,22 @@ nl.widgets.clockwork(whole.trace(), fn=frequency, like=torch.zeros(1).double())
 # %% [markdown]
 # **Play, with a goal.**
 #
-# 1. Begin with *the weights*. Press *its next write* for block 3. How much has block 1 done meanwhile, and what does that write see?
+# 1. Begin with *the weights*. Press *its next write* for block 3. How much has block 1 done meanwhile, and what does that
+#    write see?
 # 2. Switch on everything the optimizer keeps. Which of those velocities stand still, and for how long?
 # 3. Step token by token over the end of an image. Who loses its state there, and who does not notice?
 #
-# <details><summary>What others saw</summary><br>1: sixteen writes; the last write of block 3 saw 128 tokens, all
-# sixteen steps at once. 2: the velocity of a block is written when the block is, so the slow block has a slow velocity: momentum 0.9
+# <details><summary>What others saw</summary><br>1: sixteen writes; the last write of block 3 saw 128 tokens of time, all
+# sixteen steps at once, 32 images in each. 2: the velocity of a block is written when the block is, so the slow block has a
+# slow velocity: momentum 0.9
 # there counts writes, not steps. 3: Titans' memory and its past surprise begin anew with each sequence, and attention sees only
 # its own. The weights notice nothing; they are written there.</details>
 
 # %% [markdown]
 # ## Pre-training is in-context learning, with a very long context
 #
-# That is a claim of the paper (section 6), and it sounds larger than it is. Here is a case in which it is exactly true. A linear layer, trained by
+# That is a claim of the paper (section 6), and it sounds larger than it is. Here is a case in which it is exactly true. A
+# linear layer, trained by
 # plain gradient steps on one example at a time; and a matrix memory with the delta rule, which reads the 1,400
 # examples as **one sequence** of keys and values, and is not told that this is training.
 
@@ -439,7 +452,8 @@ def read(context):
 print(f"largest difference {(read(slice(0, 1400)) - layer.weight).abs().max():.0e}")
 
 # %% [markdown]
-# The same numbers: training this layer *is* reading one long context. What, then, is the difference between the two? The **length** of
+# The same numbers: training this layer *is* reading one long context. What, then, is the difference between the two? The
+# **length** of
 # the context, and what happens when it ends. A memory in a context is thrown away there. Weights are kept.
 
 # %%
@@ -453,7 +467,8 @@ curve = {"delta memory, rate 0.01": right}
 nl.figures.lines(lengths, curve, x="pairs in the context", y="unseen digits right", log="x")
 
 # %% [markdown]
-# One curve, no border on it: at ten pairs we would say "in context", at a thousand "pre-trained". And the limits of the claim are as
+# One curve, no border on it: at ten pairs we would say "in context", at a thousand "pre-trained". And the limits of the claim
+# are as
 # plain. It is exact for a linear layer, one example a step, this rule. In a deep network the gradient of one layer depends on all
 # the others while they move. And nothing here says that a Transformer with a longer *window* would learn what pre-training
 # learns: attention keeps tokens, weights compress them, and those are two different rules on one ladder.
@@ -461,7 +476,8 @@ nl.figures.lines(lengths, curve, x="pairs in the context", y="unseen digits righ
 # %% [markdown]
 # ## The claims
 #
-# > (i) For each of six systems the order recovered from the log is the one derived by hand. (ii) Writes dealt out at random, and
+# > (i) For each of six systems the order recovered from the log, and from who needs whom, is the one derived by hand. (ii)
+# Writes dealt out at random, and
 # > jittered ones, are given no period. (iii) A linear layer is linear attention with a learned start and write rate 0; a CMS of
 # > one level that is never written is the Transformer's MLP block: bit for bit.
 
@@ -469,7 +485,7 @@ nl.figures.lines(lengths, curve, x="pairs in the context", y="unseen digits righ
 kept = nl.memory.scan(still, x, values, x, state=W.expand(16, 32, 8))[0]
 never = nl.nested.SequentialCMS.from_mlp(inner, periods=(math.inf,))
 claims = {
-    "(i) six orders, by log and by hand": found == by_hand,
+    "(i) six orders, by log and needs, and by hand": found == by_hand,
     "(ii) dealt out: no period": not frequency(dealt)[1].any(),
     "(ii) jittered: no period": not frequency(jittered)[1].any(),
     "(iii) linear layer = linear attention that stopped": torch.equal(kept, linear(x, W)),
@@ -503,11 +519,14 @@ strange = train(mlp, LastNight(mlp.parameters(), {}), x=digits.x, tokens=1)
 print(strange.levels.table(strange.trace()))
 
 # %% [markdown]
-# The description says *unknown*, and why. The log says that the weights are written, at no period. Both are right, and neither was
+# The description says *unknown*, and why. The log says that the weights are written, at no period. Both are right, and
+# neither was
 # made up.
 #
-# **At equal frequency.** `exp_avg` stands one line above `exp_avg_sq` in the program, and that means nothing: neither needs the other.
-# Definition 2 gives no order there, and levels that need each other in a circle get none either. So "how many levels?" has an
+# **At equal frequency.** `exp_avg` stands one line above `exp_avg_sq` in the program, and that means nothing: neither needs
+# the other.
+# Definition 2 gives no order there, nor to levels that need each other in a circle (your function prints some numbers for
+# those; they mean nothing). So "how many levels?" has an
 # answer only after you have said what counts as one component.
 #
 # **At what a period means.** A period says how often something is written. It does not say how much, how long it lasts, or that
@@ -526,7 +545,8 @@ nl.widgets.quiz(nl.questions("08"))
 #   everything seems to tick together.
 # * **Chunks.** A layer that computes sixteen tokens at once is listed as "every token": each token's read sees the writes before
 #   it. Where the *gradient* is taken only at the chunk's start, it is older than the state.
-# * **Frozen, tied, thawed.** A frozen layer has the period *never*; a tied one is listed once, with both names; one that thaws half-way is
+# * **Frozen, tied, thawed.** A frozen layer has the period *never*; a tied one is listed once, with both names; one that
+#   thaws half-way is
 #   irregular, and rightly so.
 #
 # Behrouz et al., *Nested Learning*, Definition 2 and sections 3.1 to 3.3. · Schlag, Irie & Schmidhuber, *Linear Transformers are

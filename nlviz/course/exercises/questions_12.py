@@ -38,7 +38,8 @@ QUESTIONS = [
             choice(
                 "To be told, by somebody or something that is not in this stream.",
                 "Yes. The images are the same at home and away, and the batch is asked before its labels come. Before "
-                "them nothing says that the world has changed back: no learner can do better.",
+                "them nothing says that the world has changed back: no learner that does not count batches can do "
+                "better.",
                 right=True,
             ),
             choice(
@@ -48,7 +49,7 @@ QUESTIONS = [
             choice(
                 "A lower threshold of surprise.",
                 "A threshold on a loss needs a loss, and the loss needs the labels that come after the answers. "
-                "A lower one fires on badly written digits, too.",
+                "A lower one fires at ordinary batches, too.",
             ),
             choice(
                 "A shorter period of the slow levels.",
@@ -78,8 +79,7 @@ QUESTIONS = [
             ),
             choice(
                 "The same accuracy for sixteen times fewer writes of the slowest level.",
-                "Yes, and that is all that may be said. Period 1 with a rate ratio of its own does as well, or a hair "
-                "better.",
+                "Yes, and that is all that may be said. Period 1 with a rate ratio of its own does a little better.",
                 right=True,
             ),
         ],
