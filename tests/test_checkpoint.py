@@ -50,6 +50,28 @@ def test_a_checkpoint_cut_short_is_known_and_the_one_before_is_taken(tmp_path, c
     assert "run.pt is damaged, perhaps cut short" in capsys.readouterr().out
 
 
+def test_a_damaged_checkpoint_does_not_push_out_the_whole_one_before_it(tmp_path):
+    path = tmp_path / "run.pt"
+    twice(path)
+    path.write_bytes(path.read_bytes()[:50])
+    write_checkpoint(path, {"step": 3})
+    assert read_checkpoint(path)["step"] == 3
+    assert read_checkpoint(tmp_path / "run.pt.previous")["step"] == 1
+
+
+def test_a_failed_write_does_not_call_a_damaged_checkpoint_a_good_one(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    twice(path)
+    path.write_bytes(path.read_bytes()[:50])
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"the last good one is in .*run.pt.previous\. Make room"):
+        write_checkpoint(path, {"step": 3})
+
+
 def test_one_wrong_bit_is_known(tmp_path):
     path = tmp_path / "run.pt"
     twice(path)

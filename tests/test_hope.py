@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from nlviz.memory import Delta
-from nlviz.nested import CMS, Hope, HopeAttention, MemoryBlock, MultiClock, SelfModifyingTitans
+from nlviz.nested import CMS, Block, Hope, HopeAttention, MemoryBlock, MultiClock, SelfModifyingTitans, SequentialCMS
+from nlviz.nested.layers.block import detached
 
 
 def hope(like, d_model=8, **settings):
@@ -19,7 +20,9 @@ BLOCKS = {
     "Hope": hope,
     "Hope, adaptive query, as printed": lambda like, d_model=8: Hope(
         d_model,
-        memories=SelfModifyingTitans(d_model, 2, chunk=5, adaptive_query=True, forget_start=True, keep=0.9, **like),
+        heads=2,
+        chunk=5,
+        memories={"adaptive_query": True, "forget_start": True, "keep": 0.9},
         **like,
     ),
     "HopeAttention": lambda like, d_model=8: HopeAttention(d_model, heads=2, seed=3, **like),
@@ -142,7 +145,7 @@ def test_levels_write_when_they_are_due_and_reading_never_writes(name, like, dra
 
 
 def test_with_rates_of_zero_hope_is_one_fixed_map(like, draw, close):
-    block = Hope(8, memories=SelfModifyingTitans(8, 2, lr=0.0, chunk=5, **like), lr=0.0, **like)
+    block = Hope(8, heads=2, chunk=5, memories={"lr": 0.0}, lr=0.0, **like)
     x, p = draw(2, 21, 8), dict(block.mixer.named_parameters())
     normed = x / (x.square().mean(-1, keepdim=True) + torch.finfo(x.dtype).eps).sqrt()
     padded = torch.cat([torch.zeros_like(x[:, :3]), normed], 1)
@@ -187,6 +190,46 @@ def test_stacked_levels_take_the_place_of_a_trained_mlp(like, draw, close):
     block.cms = type(block.cms).from_mlp(mlp, periods=(1, 4))
     assert isinstance(block.cms, CMS)
     assert torch.equal(block(x)[0], mlp(x + mixed))
+
+
+def test_further_arguments_of_the_memories_reach_them_and_a_ready_made_layer_goes_into_a_block(like, draw):
+    x = draw(2, 5, 8)
+    block = Hope(8, (1,), heads=2, chunk=3, memories={"keep": 0.9, "adaptive_query": True}, seed=3, **like)
+    titans = SelfModifyingTitans(8, 2, chunk=3, keep=0.9, adaptive_query=True, seed=3, **like)
+    own = Block(8, titans, SequentialCMS(8, (1,), seed=4, **like))
+    assert torch.equal(block(x)[0], own(x)[0])
+    with pytest.raises(TypeError, match=r"A layer that is there already goes into Block\(d_model, layer, cms\)"):
+        Hope(8, memories=titans)
+    with pytest.raises(TypeError, match="multiple values for argument 'heads'"):
+        Hope(8, heads=2, memories={"heads": 4})
+
+
+def test_levels_learn_through_a_block_behind_them_with_first_order_alone(like, draw, close):
+    first, second = hope(like, periods=(1,)), hope(like)
+    before = first.init(2, learns=True)
+    y, state = first(draw(2, 7, 8), before)
+    loss = second(y)[0].square().mean((1, 2))
+    weights = before["cms"]["weights"]
+    slopes = torch.autograd.grad(loss.sum(), list(weights.values()), retain_graph=True)
+    after = first.learn(loss, state, first_order=True)
+    for (name, w), slope in zip(weights.items(), slopes, strict=True):
+        close(after["cms"]["weights"][name], w - first.cms.lr[0] * slope)
+    second(first(draw(2, 7, 8, seed=1), after)[0])[0].square().mean().backward()
+    for block in (first, second):
+        assert all(w.grad.isfinite().all() for w in block.parameters())
+    through_writes = first.learn(loss, state)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        second(first(draw(2, 7, 8, seed=1), through_writes)[0])[0].square().mean().backward()
+
+
+def test_a_detached_state_has_no_history_in_dicts_tuples_or_lists():
+    w = torch.ones(2, requires_grad=True) * 2
+    cut = detached({"memory": (w, [w, {"inner": [w]}]), "age": 3, "none": None})
+    assert not any(
+        leaf.requires_grad for leaf in torch.utils._pytree.tree_leaves(cut) if isinstance(leaf, torch.Tensor)
+    )
+    assert isinstance(cut["memory"][1], list)
+    assert (cut["age"], cut["none"]) == (3, None)
 
 
 def test_errors_say_what_to_type(like, draw):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import signal
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -93,9 +95,97 @@ def test_a_stopped_race_goes_on_with_what_is_kept(tmp_path):
         raced(folder=tmp_path, watch=four)
     assert len(list(tmp_path.glob("*.pt"))) == 4
     Bigram.steps = 0
-    again = raced(folder=tmp_path)
+    whole = raced(folder=tmp_path)
     assert Bigram.steps == 4 * 12  # the other four runs
-    np.testing.assert_array_equal(again["bits per byte"], raced()["bits per byte"])
+    np.testing.assert_array_equal(whole["bits per byte"], raced()["bits per byte"])
+
+
+def test_a_race_that_is_whole_leaves_no_run_behind_and_is_run_again_when_asked_again(tmp_path):
+    raced(folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+    Bigram.steps = 0
+    raced(folder=tmp_path)
+    assert Bigram.steps == 8 * 12
+
+
+def only_first(jobs):
+    """The first run, and then somebody stops it."""
+    yield next(iter(jobs))
+    raise KeyboardInterrupt
+
+
+class Chunked(Bigram):
+    """Says nothing of its chunk in its repr."""
+
+    def __init__(self, seed: int, chunk: int) -> None:
+        super().__init__(seed)
+        self.config = {"chunk": chunk}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: {"text": replace(text(), about=text().about | {"sha256": "of another text"})},
+        lambda: {"text": replace(text(), train=text().train[:-100])},
+        lambda: {"steps": 13},
+        lambda: {"stream": lambda text, steps, seed: nl.tasks.byte_stream(text, steps, batch=4, length=16, seed=seed)},
+        lambda: {"stream": lambda text, steps, seed: nl.tasks.byte_stream(text, steps, batch=2, length=32, seed=seed)},
+        lambda: {"build": lambda seed: Chunked(seed, chunk=4)},
+        lambda: {"build": lambda seed: Chunked(seed, chunk=8)},
+        lambda: {"build": lambda seed: nn.Embedding(256, 256)},
+        lambda: {"optimizer": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr)},
+    ],
+)
+def test_a_run_of_another_text_length_batch_model_or_optimizer_is_not_taken_for_this_one(tmp_path, other):
+    given = {
+        "text": text(),
+        "stream": stream,
+        "steps": 12,
+        "build": lambda seed: Chunked(seed, chunk=2),
+        "optimizer": lambda model, lr: torch.optim.Adam(model.parameters(), lr=lr),
+    }
+    for settings in (given, given, given | other()):
+        build, optimizer, text_, stream_ = (settings[name] for name in ("build", "optimizer", "text", "stream"))
+        with pytest.raises(KeyboardInterrupt):
+            nl.lab.byte_models(
+                {"one": Entrant(build, optimizer)},
+                text_,
+                stream_,
+                rates=[0.01],
+                steps=settings["steps"],
+                folder=tmp_path,
+                watch=only_first,
+            )
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def test_an_interrupt_in_a_run_ends_the_race_and_says_where_it_is_kept(tmp_path):
+    def interrupted(model, lr):
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+        optimizer.register_step_post_hook(lambda *_: signal.raise_signal(signal.SIGINT))
+        return optimizer
+
+    with pytest.raises(KeyboardInterrupt, match=r"stopped by an interrupt after step 1; kept in .*one_0.01_100000_"):
+        nl.lab.byte_models({"one": Entrant(Bigram, interrupted)}, text(), stream, [0.01], steps=12, folder=tmp_path)
+    assert len(list(tmp_path.glob("*.pt"))) == 1
+
+
+def diverging(model: Any, lr: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=lr, maximize=lr > 1)
+
+
+def test_a_rate_that_diverges_in_tuning_is_not_chosen_and_the_table_is_made():
+    entrants = {"table": Entrant(Bigram, diverging)}
+    trace = nl.lab.byte_models(entrants, text(), stream, rates=[1e38, 0.1], runs=1, steps=12)
+    assert trace["tuning"][0, 0] == np.inf
+    assert np.isfinite(trace["tuning"][0, 1])
+    assert trace.about["chosen"] == {"table": 0.1}
+
+
+def test_where_every_rate_diverges_a_sentence_says_so():
+    entrants = {"table": Entrant(Bigram, diverging)}
+    with pytest.raises(FloatingPointError, match="'table' diverges with every rate of 1e\\+38, 2e\\+38; give smaller"):
+        nl.lab.byte_models(entrants, text(), stream, rates=[1e38, 2e38], runs=1, steps=12)
 
 
 def test_the_entrants_have_the_same_number_of_parameters_and_levels_step_on_their_clocks():

@@ -404,7 +404,9 @@ def test_bench_optim_runs_anew_and_prints_its_table(
     (tmp_path / "notebooks" / "src").mkdir(parents=True)
     monkeypatch.setenv("NLVIZ_PROJECT", str(tmp_path))
     rows = {"Adam": lambda model: torch.optim.Adam(model.parameters())}
-    small = Experiment("bench_optim", "?", lambda watch: lab.step_cost(rows, {}, blocks=1, width=4, turns=2))
+    small = Experiment(
+        "bench_optim", "?", lambda watch: lab.step_cost(rows, {}, blocks=1, width=4, turns=2), lab.cost_table
+    )
     monkeypatch.setattr(experiments, "EXPERIMENTS", [small])
     for _ in range(2):
         assert command_line.main(["bench", "optim"]) == 0
@@ -417,3 +419,16 @@ def test_every_experiment_has_a_name_of_its_own_and_asks_something() -> None:
     names = [experiment.name for experiment in experiments.EXPERIMENTS]
     assert len(set(names)) == len(names)
     assert all("?" in experiment.question for experiment in experiments.EXPERIMENTS)
+
+
+def test_an_interrupt_keeps_nothing_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(watch: object) -> nl.Trace:
+        raise KeyboardInterrupt("stopped after step 3")
+
+    monkeypatch.setattr(experiments, "EXPERIMENTS", [Experiment("long", "?", stopped)])
+    monkeypatch.setattr(experiments, "project", lambda: tmp_path)
+    assert command_line.main(["experiments", "long"]) == 130
+    assert "long is not kept: stopped after step 3" in capsys.readouterr().out
+    assert not list(tmp_path.rglob("*.npz"))

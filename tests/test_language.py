@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -96,6 +97,24 @@ def test_a_seed_gives_the_same_text_and_temperature_draws_as_the_model_says(like
     assert (seen - chances).abs().max() < 4 * (0.25 / 4000) ** 0.5
 
 
+def test_what_is_drawn_for_a_text_does_not_depend_on_those_below_it(like):
+    model, prompts = make("Hope", like), text(5, 4).to(like["device"])
+    said, _ = model.generate(prompts, 20)
+    assert torch.equal(model.generate(prompts[:2], 20)[0], said[:2])
+    assert torch.equal(model.generate(prompts[:1], 20)[0], said[:1])
+    same, _ = model.generate(prompts[:1].expand(2, -1), 20)
+    assert not torch.equal(same[0], same[1])
+
+
+def test_nothing_written_leaves_a_state_to_go_on_from(like):
+    model, prompt = make("Hope", like), text(2, 4).to(like["device"])
+    none, state = model.generate(prompt, 0)
+    assert none.shape == (2, 0)
+    assert torch.equal(model.generate(prompt, 3, state=state)[0], model.generate(prompt, 3)[0])
+    _, read = model(prompt)
+    assert model.generate(prompt, 0, state=read)[1] is read
+
+
 def test_a_state_of_memories_does_not_grow_with_the_text():
     hope, attention = make("Hope"), make("HopeAttention")
     size = {
@@ -114,11 +133,11 @@ def test_a_saved_model_is_the_same_model(name, tmp_path, like):
     back = LanguageModel.load(path, like["device"])
     assert back.config == {**model.config, "block": model.config["block"], "settings": back.config["settings"]}
     assert torch.equal(back(tokens)[0], model(tokens)[0])
-    told = json.loads(path.with_suffix(".json").read_text())
+    told = json.loads(path.with_name("model.safetensors.json").read_text())
     assert told["block"] == SMALL[name][0].__name__
     assert told["d_model"] == 16
     assert "torch" in told["versions"]
-    assert sorted(p.name for p in path.parent.iterdir()) == ["model.json", "model.safetensors"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["model.safetensors", "model.safetensors.json"]
 
 
 def test_a_full_disk_leaves_the_model_that_was_there(tmp_path, monkeypatch):
@@ -134,7 +153,7 @@ def test_a_full_disk_leaves_the_model_that_was_there(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         second.save(path)
     assert torch.equal(LanguageModel.load(path)(tokens)[0], first(tokens)[0])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.safetensors", "model.safetensors.json"]
 
 
 def test_damaged_and_foreign_files_are_told_apart_from_models(tmp_path):
@@ -144,13 +163,75 @@ def test_damaged_and_foreign_files_are_told_apart_from_models(tmp_path):
         LanguageModel.load(path)
     with pytest.raises(FileNotFoundError, match=r"model\.save\(path\) makes one"):
         LanguageModel.load(tmp_path / "none.safetensors")
-    model = make("Hope")
-    model.config["block"] = type("Elsewhere", (), {})
-    with pytest.raises(ValueError, match="import the module that defines it first"):
-        LanguageModel.load(model.save(path))
-    model.config["settings"] = {"memories": SelfModifyingTitans(16)}
+
+
+def test_blocks_and_rules_of_ones_own_are_found_again_and_missing_ones_are_named(tmp_path):
+    class Tower(MemoryBlock):
+        """A block of one's own."""
+
+    @dataclass(frozen=True)
+    class Slow(Delta):
+        """A rule of one's own."""
+
+    model = LanguageModel(Tower, 16, 1, 20, {"rule": Slow(lr=0.3), "heads": 2}, seed=1)
+    path = model.save(tmp_path / "model.safetensors")
+    back = LanguageModel.load(path)
+    assert type(back.blocks[0]) is Tower
+    assert back.config["settings"]["rule"] == Slow(lr=0.3)
+    assert torch.equal(back(text(1, 5))[0], model(text(1, 5))[0])
+    Slow.__name__ = "SlowNoMore"
+    with pytest.raises(ValueError, match=r"a memory rule called Slow, here are .*Delta.*import the module"):
+        LanguageModel.load(path)
+    Slow.__name__, Tower.__name__ = "Slow", "TowerNoMore"
+    with pytest.raises(ValueError, match=r"blocks called Tower, here are .*Hope.*import the module"):
+        LanguageModel.load(path)
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    @dataclass(frozen=True)
+    class Stray:
+        """A rule that says it is one nowhere."""
+
+    def saved(path="model.safetensors", **config):
+        model = make("Hope")
+        model.config |= config
+        model.save(tmp_path / path)
+
+    with pytest.raises(ValueError, match=r"Stray would not be found again; derive it from nl\.memory\.Rule"):
+        saved(settings={"rule": Stray()})
+    with pytest.raises(ValueError, match=r"Elsewhere would not be found again; derive it from nl\.nested\.Block"):
+        saved(block=type("Elsewhere", (), {}))
+    with pytest.raises(ValueError, match="a memory rule called of thumb, here are"):
+        saved(settings={"rule": "of thumb"})
     with pytest.raises(TypeError, match="cannot describe SelfModifyingTitans"):
-        model.save(path)
+        saved(settings={"memories": SelfModifyingTitans(16)})
+    with pytest.raises(ValueError, match=r"take model\.safetensors"):
+        saved("model.json")
+    model = make("Hope")
+    model.head.weight = model.embedding
+    with pytest.raises(ValueError, match=r"embedding and head\.weight are one tensor"):
+        model.save(tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_double_precision_is_kept_to_the_last_digit(tmp_path):
+    model = make("Hope").double()
+    with torch.no_grad():
+        for w in model.parameters():
+            w.mul_(1 + 1e-12)
+    back = LanguageModel.load(model.save(tmp_path / "model.v2"))
+    assert (tmp_path / "model.v2.json").exists()
+    for one, other in zip(back.parameters(), model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_every_layer_of_a_model_has_memories_of_its_own_and_their_arguments_are_kept(tmp_path):
+    model = make("Hope", memories={"adaptive_query": True, "keep": 0.9})
+    first, second = (block.mixer for block in model.blocks)
+    assert {id(w) for w in first.parameters()}.isdisjoint(id(w) for w in second.parameters())
+    back = LanguageModel.load(model.save(tmp_path / "model.safetensors"))
+    assert torch.equal(back(text(1, 5))[0], model(text(1, 5))[0])
+    assert "queries" in back.blocks[1].mixer.memories
 
 
 def test_errors_say_what_to_type():

@@ -8,8 +8,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from nlviz.memory import DGD, Attention, Deep, Delta, Hebb, Omega, Titans
 from nlviz.nested.layers.attention import AttentionLayer
-from nlviz.nested.layers.convolved import Convolved
+from nlviz.nested.layers.convolved import Convolved, taps
 from nlviz.nested.layers.layer import MemoryLayer, gates
+from nlviz.nested.layers.self_modifying import SelfModifyingTitans
 
 EXACT = [Hebb(lr=0.5), Hebb(keep=0.9), Delta(), Delta(keep=0.9), DGD(keep=0.9), DGD(implicit=True, dot_product=True)]
 AT_START = [Deep(), Deep(hidden=6), Titans(keep=0.9), Titans(keep=0.9, hidden=6), Omega(keep=0.9, window=3)]
@@ -320,3 +321,14 @@ def test_a_convolution_of_one_token_is_none(like, draw):
     assert torch.equal(Convolved(layer, d_model=8, width=1)(x)[0], layer(x)[0])
     with pytest.raises(ValueError, match="type width=1"):
         Convolved(layer, d_model=8, width=0)
+
+
+def test_every_convolution_starts_with_the_same_draws_and_the_newest_token_as_it_is():
+    drawn = taps(8, 4, torch.Generator().manual_seed(3))
+    layers = (MemoryLayer(8, seed=3), Convolved(AttentionLayer(8), 8, seed=3), SelfModifyingTitans(8, seed=3))
+    for layer in layers:
+        assert torch.equal(layer.taps, drawn)
+    assert (drawn[..., -1] == 1).all()
+    assert torch.equal(
+        drawn[..., :-1], 0.1 * torch.randn(8, 1, 4, generator=torch.Generator().manual_seed(3))[..., :-1]
+    )

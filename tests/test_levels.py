@@ -369,6 +369,9 @@ def test_states_of_pytorch_modules_are_known_by_their_types():
     assert levels(model.eval(), optimizer)["running statistics"].period == math.inf
     assert levels(nn.LSTM(4, 8, num_layers=2))["hidden state"].size == 32
     assert levels(nn.LSTM(4, 8))["hidden state"].period == 1
+    for network in (nn.LSTM(4, 8, 2, proj_size=3), nn.LSTM(4, 8, bidirectional=True), nn.GRU(4, 8)):
+        _, state = network.to("meta")(torch.zeros(5, 4, device="meta"))
+        assert levels(network)["hidden state"].size == sum(w.numel() for w in torch.utils._pytree.tree_leaves(state))
     assert levels(nn.GRUCell(4, 8))["hidden state"].period is None
     model.register_buffer("mask", torch.ones(3))
     assert levels(model)["buffers"].period is None

@@ -90,3 +90,10 @@ def test_what_cannot_be_done_is_said(more: dict[str, Any], said: str, draw: Draw
     given = {"loss": bowl, "start": draw(3), **more}
     with pytest.raises(ValueError, match=said):
         descend(optim.Momentum(), **given)
+
+
+def test_a_descent_in_bfloat16_gives_its_numbers_in_float32() -> None:
+    start = torch.tensor([4.0, -3.0], dtype=torch.bfloat16)
+    trace = descend(optim.SGD(lr=0.5), lambda w: w.square().sum() / 2, start, steps=2, record=("path", "loss"))
+    assert trace["path"].dtype == np.float32
+    assert trace["path"].tolist() == [[4, -3], [2, -1.5], [1, -0.75]]

@@ -145,3 +145,14 @@ def test_the_face_gives_every_name_it_lists_and_no_other():
         assert getattr(nl, name) is not None
     with pytest.raises(AttributeError, match="nlviz has no 'nonsense'"):
         _ = nl.nonsense
+
+
+def test_a_run_in_bfloat16_gives_its_numbers_in_float32():
+    task = nl.tasks.recall(pairs=3, d_key=4, d_value=4, dtype=torch.bfloat16)
+    trace = nl.run(nl.Delta(lr=0.5), task, record=("surprise", "error", "memory"))
+    assert {trace[name].dtype for name in trace} == {np.dtype("float32")}
+    np.testing.assert_array_equal(trace["target"], task.targets.double())
+    M = torch.zeros(4, 4, dtype=torch.bfloat16)
+    for key, value in zip(task.keys, task.values, strict=True):
+        M, _ = nl.Delta(lr=0.5).write(M, key, value)
+    np.testing.assert_array_equal(trace["memory"][-1], M.double())

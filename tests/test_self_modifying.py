@@ -425,6 +425,7 @@ def test_errors_say_what_to_type(like, draw):
         ({"heads": 3}, "3 heads do not divide d_model=8"),
         ({"chunk": 0}, "chunk, main_chunk and width are 1 or more"),
         ({"keep": 1.0}, "keep starts above 0 and below 1"),
+        ({"chunk": None, "main_chunk": 8}, "chunk=None is the loop.*type chunk=1 for a main_chunk of its own"),
     ):
         with pytest.raises(ValueError, match=words):
             SelfModifyingTitans(8, **settings)

@@ -74,6 +74,25 @@ def test_a_needle_is_asked_for_at_the_end_and_lies_where_it_should(distractors, 
     assert task.chance == (1 / 16 if distractors == 0 else 1 / 4)
 
 
+def test_a_needle_lies_whole_in_a_text_of_any_length_among_any_number_of_others():
+    task = needle(length=65536, distractors=99, names=100, sequences=2)
+    for tokens, targets in rows(task):
+        marks = [i for i, token in enumerate(tokens) if token == 256]
+        assert marks[-1] == 65534
+        said = {tokens[i + 1]: tokens[i + 2] for i in marks[:-1]}
+        assert sorted(said) == list(range(257, 357))
+        assert sorted(said.values()) == list(range(357, 457))
+        assert said[tokens[-1]] == targets[-1]
+
+
+def test_at_depth_0_no_other_needle_comes_before_and_at_depth_1_none_after():
+    for depth, place in ((0.0, 0), (1.0, -2)):
+        for tokens, _ in rows(needle(length=20, depth=depth, distractors=3, sequences=50)):  # 6 straws: many ties
+            marks = [i for i, token in enumerate(tokens) if token == 256]
+            assert tokens[marks[place] + 1] == tokens[-1]
+            assert marks[place] == (0 if depth == 0 else 15)
+
+
 def test_hay_can_be_a_text():
     text = nl.tasks.english()
     task = needle(length=60, hay=text.train, sequences=20)

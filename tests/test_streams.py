@@ -121,6 +121,19 @@ def test_permuted_digits_shows_every_task_once_in_an_order_of_its_own():
     assert torch.equal(stream.exam(0)[0][0], digits().x_test - 0.3)
 
 
+def test_tasks_in_a_row_are_as_long_as_asked_whatever_the_seed():
+    stream = nl.tasks.permuted_digits(digits(), runs=200, tasks=8, each=(1, 9), batch=1)
+    for task in stream.task.T:
+        which, lengths = task.unique_consecutive(return_counts=True)
+        assert which.tolist() == list(range(8))
+        assert lengths.min() >= 1
+        assert lengths[:-1].max() <= 9
+    stream = nl.tasks.permuted_digits(digits(), runs=200, seed=6000, batch=1)
+    lengths = torch.stack([(stream.task == task).sum(0) for task in range(5)])
+    assert lengths.min() >= 250
+    assert lengths[:-1].max() <= 350
+
+
 def test_split_digits_shows_every_digit_in_one_pair_and_an_exam_asks_for_its_pair_alone():
     stream = few(MAKERS["split digits"], runs=4)
     for run in range(4):

@@ -485,3 +485,80 @@ def test_a_schedule_rises_in_a_line_and_falls_like_pytorchs_cosine():
         judge.step()
     with pytest.raises(ValueError, match="warmup is below the 5 steps"):
         nl.loops.warmup_cosine(steps=5, warmup=5)
+
+
+@pytest.mark.parametrize("kind", [int, float, torch.tensor, lambda rate: torch.tensor(float(rate))])
+def test_the_base_rate_is_afterwards_the_very_object_it_was_and_the_same_line_goes_on(like, stream, tmp_path, kind):
+    whole, model, rate = Net(like), Net(like), kind(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    nl.train(whole, stream, missed, torch.optim.SGD(whole.parameters(), lr=1.0), **everything())
+    for steps in (6, STEPS):
+        nl.train(model, stream, missed, optimizer, **everything(tmp_path / "run.pt", steps=steps))
+        assert optimizer.param_groups[0]["lr"] is rate
+        assert rate == 1
+    torch.testing.assert_close(weights(model), weights(whole), rtol=1e-4, atol=1e-4)  # a tensor rounds the rates
+
+
+class Once:
+    """A stream without `len`; each `for` begins anew."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def test_a_stream_that_ends_before_the_step_to_go_on_after_is_a_sentence(like, stream, tmp_path):
+    model = Net(like)
+    optimizer = adam(model)
+    nl.train(model, Once(stream), missed, optimizer, **everything(tmp_path / "run.pt", steps=10))
+    with pytest.raises(ValueError, match="goes on after step 10, and this stream ends after 7; give the one it was on"):
+        nl.train(model, Once(stream[:7]), missed, optimizer, **everything(tmp_path / "run.pt"))
+    assert optimizer.param_groups[0]["lr"] == RATE
+
+
+@pytest.mark.parametrize("few", [{"steps": 3}, {"stream": 3}])
+def test_fewer_steps_than_a_checkpoint_has_are_a_sentence_and_load_nothing(like, stream, tmp_path, few):
+    model, other = Net(like), Net(like, seed=1)
+    nl.train(model, stream, missed, adam(model), steps=10, checkpoint=tmp_path / "run.pt")
+    before = weights(other)
+    with pytest.raises(ValueError, match="has taken 10 steps, and this one ends after 3; ask for 10 or more, or name"):
+        nl.train(
+            other,
+            stream[: few.get("stream")],
+            missed,
+            adam(other),
+            steps=few.get("steps"),
+            checkpoint=tmp_path / "run.pt",
+        )
+    assert same(weights(other), before)
+
+
+def test_after_training_an_interrupt_does_by_default_what_it_did_by_default_before(like, stream):
+    """The system's default handler is called 0, which is false."""
+    model = Net(like)
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        nl.train(model, stream, missed, adam(model), steps=1)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_a_loss_of_logits_in_half_precision_is_computed_in_single_precision(kind):
+    table = torch.randn(7, 7, generator=torch.Generator().manual_seed(0)).to(kind)
+    model, tokens = nn.Embedding.from_pretrained(table), torch.arange(7).repeat(2, 3)
+    expected = -table.double().log_softmax(-1)[tokens[:, :-1], tokens[:, 1:]].mean()
+    for loss in (nl.loops.next_token(model, tokens), nl.loops.asked(model, (tokens[:, :-1], tokens[:, 1:]))):
+        assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+    assert nl.loops.bits_per_token(model, [tokens]) == pytest.approx(float(expected) / np.log(2), rel=1e-6)
+
+
+def test_a_score_of_nothing_is_a_sentence():
+    model, nothing = nn.Embedding(3, 3), torch.zeros(2, 4, dtype=torch.long)
+    unasked = [(nothing, torch.full_like(nothing, nl.loops.UNASKED))]
+    for name, batches in (("bits_per_token", []), ("right", []), ("right", unasked)):
+        with pytest.raises(ValueError, match=f"{name}: nothing is asked; give one batch or more"):
+            getattr(nl.loops, name)(model, batches)

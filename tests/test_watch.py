@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,6 +251,83 @@ def test_a_parameter_that_gets_no_gradient_is_named(draw):
     assert log.trace().about["never written"] == {"exp_avg": names, "exp_avg_sq": names, "weights": names}
 
 
+def test_a_parameter_that_is_put_back_in_its_place_unchanged_was_never_written(draw):
+    """On an accelerator the host does not wait for the numbers that tell; what was asked there counts the same."""
+
+    class Hidden(torch.optim.Optimizer):
+        """Goes round PyTorch's count of writes, so that numbers alone tell."""
+
+        def __init__(self, params):
+            super().__init__(params, {})
+
+        @torch.no_grad()
+        def step(self):
+            for w in self.param_groups[0]["params"]:
+                w.data = w - w.grad if w.grad is not None else w.clone()
+
+    model = nn.ModuleDict({"used": nn.Linear(4, 2), "spare": nn.Linear(4, 2)}).to(draw(1))
+    optimizer = Hidden(model.parameters())
+    with watch(model, optimizer) as log:
+        for x in draw(4, 3, 4):
+            model["used"](x).sum().backward()
+            optimizer.step()
+    for _ in range(2):  # asking changes nothing
+        trace = log.trace()
+        assert trace["wrote"].sum() == 4
+        assert trace.about["never written"] == {"weights": ["spare.weight", "spare.bias"]}
+
+
+def test_a_call_under_autocast_is_gone_through_under_autocast(draw):
+    model = MemoryLayer(8).to(draw(1).device)
+    x = draw(2, 6, 8).float()
+    with watch(model) as log, torch.autocast(x.device.type, dtype=torch.bfloat16):
+        _, state = model(x)
+        model(x, state)
+    assert seen(log.trace()) == {"memory": 1}
+    assert log.trace().about["not seen"] == {}
+
+    dtypes = []
+
+    class Notes(FastWeights):
+        def forward(self, x, state=None):
+            dtypes.append((x @ x.mT).dtype)
+            return super().forward(x, state)
+
+    model = Notes().to(draw(1).device)
+    on, off = (torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=enabled) for enabled in (True, False))
+    with on, watch(model), off:
+        model(x[..., :4])
+    with watch(model), on:
+        model(x[..., :4])
+    assert dtypes == [torch.float32] * 7 + [torch.bfloat16] * 7
+
+
+def whole_then_error(layer, x):
+    layer(x)
+    raise RuntimeError("the user's own")
+
+
+def test_an_error_in_the_block_comes_through_and_one_in_going_again_is_a_reason(draw):
+    class Whole(FastWeights):
+        """Takes 6 tokens and no fewer."""
+
+        def forward(self, x, state=None):
+            if x.shape[1] < 6:
+                raise RuntimeError("6 tokens or none")
+            return super().forward(x, state)
+
+    model = nn.ModuleDict({"whole": Whole(), "memory": MemoryLayer(4)}).to(draw(1))
+    log = watch(model)
+    with pytest.raises(RuntimeError, match="the user's own"), log:
+        whole_then_error(model["whole"], draw(2, 6, 4))
+    assert "ends without an error" in log.trace().about["not seen"]["store"]
+    with watch(model) as log:
+        model["whole"](draw(2, 6, 4))
+        model["memory"](draw(2, 6, 4))
+    assert "6 tokens or none" in log.trace().about["not seen"]["store"]
+    assert seen(log.trace())["memory"] == 1
+
+
 def test_wrapped_models_are_seen_or_the_reason_is_given(draw):
     for wrap in (lambda m: torch.compile(m, backend="eager"), nn.DataParallel):
         model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)).to(draw(1))
@@ -302,6 +381,23 @@ def test_bench_clocks_measures_every_row_keeps_it_and_prints_its_table(tmp_path,
     assert set(nl.lab.overheads(kept)) == {name for name, (base, _) in bench_clocks.rows().items() if base}
 
 
+def test_in_the_bench_every_row_comes_right_after_every_other_one_and_no_order_is_kept():
+    steps = []
+
+    def noting(name):
+        return lambda model: nullcontext(lambda: steps.append(name))
+
+    rows = {name: ("", noting(name)) for name in "abcd"}
+    for _ in range(2):
+        nl.lab.step_overhead(rows, turns=58, layers=1, width=4, tokens=2, batch=1, seed=3)
+    first, again = np.array(steps).reshape(2, 60, 4)
+    assert first.tolist() == again.tolist()
+    assert np.sort(first).tolist() == [list("abcd")] * 60
+    pairs = Counter(zip(first[:, :-1].flatten(), first[:, 1:].flatten(), strict=True))
+    assert len(pairs) == 12
+    assert max(pairs.values()) < 30  # 15 on average
+
+
 def test_the_kept_bench_says_that_clocks_and_logs_cost_at_most_a_tenth_of_a_step():
     kept = Trace.load(Path(nl.__file__).parent.parent / "data" / "results" / "bench_clocks.npz")
     assert kept.along("row") == list(bench_clocks.rows())
@@ -315,6 +411,10 @@ def test_a_regular_log_has_its_period_whatever_its_phase(period, phase):
     phase = min(phase, period - 1)
     wrote = (np.arange(1, 60) + phase) % period == 0
     assert recover_period(wrote, tick=4).period == 4 * period
+
+
+def test_a_log_without_a_tick_has_no_period_and_says_why():
+    assert recover_period([]) == nl.nested.Recovered(None, 0, math.inf, "no tick in the log")
 
 
 def test_a_short_log_has_no_period():

@@ -9,7 +9,6 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from ..lab.optimizer_speed import cost_table
 from ..lab.stored import store
 from ..runtime import need, project
 from ..trace import Trace
@@ -49,7 +48,11 @@ def main(argv: Sequence[str]) -> int:
             print(f"{experiment.name} is kept; --again runs it again")
         else:
             bar = partial(need("tqdm", extra="course").tqdm, desc=experiment.name)
-            path = store(experiment, folder, bar, again=given.again)
+            try:
+                path = store(experiment, folder, bar, again=given.again)
+            except KeyboardInterrupt as stopped:
+                print(f"\n{experiment.name} is not kept: {stopped or 'stopped by an interrupt'}")
+                return 130
             print(f"{experiment.name}: {path.stat().st_size:,} bytes in {path}")
         for line in () if given.list else experiment.tell(Trace.load(folder / f"{experiment.name}.npz")):
             print(line)
@@ -61,8 +64,4 @@ def bench(argv: Sequence[str]) -> int:
 
     `python -m nlviz bench clocks` does the same for what clocks and logs add to a training step.
     """
-    if argv[:1] == ["clocks"]:
-        return main(["bench_clocks", "--again", *argv[1:]])
-    status = main(["bench_optim", "--again", *argv[1:]])
-    print("", *cost_table(Trace.load(project() / "data" / "results" / "bench_optim.npz")), sep="\n")
-    return status
+    return main([f"bench_{argv[0]}", "--again", *argv[1:]])

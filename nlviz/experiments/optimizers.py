@@ -178,5 +178,7 @@ EXPERIMENTS = [
         "The same with the inputs turned, so that no weight has a scale of its own?",
         _trainers(lambda: lab.scaled_regression(rotated=True)),
     ),
-    Experiment("bench_optim", "What does a step of each optimizer cost? (about five minutes)", _step_cost),
+    Experiment(
+        "bench_optim", "What does a step of each optimizer cost? (about five minutes)", _step_cost, lab.cost_table
+    ),
 ]

@@ -78,8 +78,8 @@ def digest(trace: Trace, every: int = 40) -> Trace:
         A Trace with "accuracy", "home" and "away" `(method, run)`, right answers before learning (`prequential`);
         "forgotten" `(method, run, learned)`, at a return home, after so many batches of it have been learned;
         "around" `(method, run, since)`, right answers so many batches after the return; "curve" `(method, run, step)`
-        of the whole stream; "answered" `(method, run)` in the last tenth, below 1 where a run has died; "writes",
-        "restarts" and "task" of the Trace; and "oracle" `(run,)`.
+        of the whole stream; "answered" `(method, run)` in the last tenth, below 1 where a run has died; "writes" and
+        "restarts" of the Trace; and "oracle" `(run,)`.
     """
     steps = trace.sizes["step"] // every * every
     right = trace["right"][..., :steps]

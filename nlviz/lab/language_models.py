@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from ..loops import bits_per_token, next_token, train, warmup_cosine
+from ..loops.checkpoint import previous
 from ..measure import mean_interval
 from ..runtime import provenance
 from ..trace import Trace
@@ -65,48 +67,69 @@ def byte_models(
         rates: the grid.
         runs: seeds seed, seed + 1, ...: of first weights and of the order of the text.
         steps: of every run.
-        folder: where runs are kept; a call that was stopped goes on with what is there. None: nothing is kept.
+        folder: where runs are kept until all are done; a call that was stopped goes on with what is there. None:
+            nothing is kept.
         device: where models run.
         watch: goes through all runs, `tqdm` say.
 
     Returns:
         A Trace with "bits per byte" `(model, run)` on what was kept apart, "loss" `(model, run, step)` in nats,
-        "tuning" `(model, rate)` in bits per byte, "seconds" `(model, run)`, "parameters" `(model,)`, and "n-grams"
-        `(order,)`, bits per byte too. The rates chosen are in `about`.
+        "tuning" `(model, rate)` in bits per byte, infinite where a rate diverged, "seconds" `(model, run)`,
+        "parameters" `(model,)`, and "n-grams" `(order,)`, bits per byte too. The rates chosen are in `about`.
+
+    Raises:
+        FloatingPointError: if a model diverges with every rate, or with the best one in a run that counts.
+        KeyboardInterrupt: after an interrupt; the run in hand is kept.
     """
     held_out = len(text.train) // 10
     inner = replace(text, train=text.train[:-held_out], test=text.train[-held_out:])
     schedule = warmup_cosine(steps, warmup=max(1, steps // 12))
-    tuning = np.full((len(entrants), len(rates)), np.nan)
+    tuning = np.full((len(entrants), len(rates)), np.inf)
     bits, seconds = np.full((2, len(entrants), runs), np.nan)
     loss = np.full((len(entrants), runs, steps), np.nan, np.float32)
-    parameters, chosen = np.zeros(len(entrants), int), {}
+    parameters, chosen, paths = np.zeros(len(entrants), int), {}, []
     for row, job in watch([(row, job) for row in range(len(entrants)) for job in range(len(rates) + runs)]):
         name, entrant = list(entrants.items())[row]
         run = job - len(rates)
         tunes = run < 0
+        if not tunes and np.isinf(tuning[row]).all():
+            raise FloatingPointError(
+                f"byte_models: {name!r} diverges with every rate of {', '.join(map(str, rates))}; give smaller ones too"
+            )
         lr = rates[job] if tunes else rates[int(tuning[row].argmin())]
         own = seed + ELSEWHERE if tunes else seed + run
         here = inner if tunes else text
         batches = stream(here, steps, own)
         model = entrant.build(own).to(device)
-        path = folder / f"{re.sub('[^A-Za-z0-9]+', '_', name)}_{lr:g}_{own}.pt" if folder else None
-        trace = train(
-            model,
-            batches,
-            next_token,
-            entrant.optimizer(model, lr),
-            schedule=schedule,
-            clip=1.0,
-            evaluate={"bits": partial(bits_per_token, batches=batches.exam(0))},
-            evaluate_every=steps,
-            checkpoint=path,
-            save_every=max(1, steps // 4),
-            seed=own,
-        )
+        optimizer = entrant.optimizer(model, lr)
+        path = None
+        if folder:
+            which = _digest(batches.about, steps, held_out if tunes else 0, model, optimizer)
+            path = folder / f"{re.sub('[^A-Za-z0-9]+', '_', name)}_{lr:g}_{own}_{which}.pt"
+            paths.append(path)
         parameters[row] = sum(w.numel() for w in model.parameters())
+        try:
+            trace = train(
+                model,
+                batches,
+                next_token,
+                optimizer,
+                schedule=schedule,
+                clip=1.0,
+                evaluate={"bits": partial(bits_per_token, batches=batches.exam(0))},
+                evaluate_every=steps,
+                checkpoint=path,
+                save_every=max(1, steps // 4),
+                seed=own,
+            )
+        except FloatingPointError:
+            if tunes:
+                continue
+            raise
+        if "stopped" in trace.about:
+            raise KeyboardInterrupt(trace.about["stopped"])
         if tunes:
-            tuning[row, job] = trace["bits"][-1]
+            tuning[row, job] = np.nan_to_num(trace["bits"][-1], nan=np.inf, posinf=np.inf)
         else:
             chosen[name] = lr
             bits[row, run], loss[row, run] = trace["bits"][-1], trace["loss"]
@@ -125,7 +148,16 @@ def byte_models(
     about = provenance(
         seed=seed, steps=steps, chosen=chosen, learned=int(batches.start.numel() * batches.length), **text.about
     )
+    for path in paths:  # the table is whole: to run it again is to run it
+        path.unlink(missing_ok=True)
+        previous(path).unlink(missing_ok=True)
     return Trace(arrays, axes, labels, about)
+
+
+def _digest(stream: Mapping[str, Any], steps: int, held_out: int, model: nn.Module, optimizer: Any) -> str:
+    """Which run this is: another text, model or length must not be given its numbers."""
+    told = (stream, steps, held_out, repr(model), getattr(model, "config", None), repr(optimizer), torch.__version__)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def byte_table(trace: Trace) -> Iterator[str]:

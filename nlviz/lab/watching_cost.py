@@ -1,7 +1,8 @@
-"""What do clocks and logs cost on top of a training step? Each beside the step without it, in turns.
+"""What do clocks and logs cost on top of a training step? Each beside the step without it, turn by turn.
 
 A step is whole: forward, backward, and the optimizer. One thread computes, and the seconds are those it computed,
-`time.process_time`; all rows train the same small Transformer on the same batches, so that a busy moment meets all.
+`time.process_time`; all rows train the same small Transformer on the same batches. Their order is drawn
+anew every turn, so that a busy moment may meet any of them, and none always comes after the same one.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def step_overhead(
         turns: steps of each row that are timed; two that are not come before.
         layers, width: of the Transformer.
         tokens, batch: of each batch.
-        seed: of weights and batches.
+        seed: of weights, batches, and the order of the rows.
         watch: goes through the turns, `tqdm` say.
 
     Returns:
@@ -65,7 +66,7 @@ def step_overhead(
             ]
             for turn in watch(range(-2, turns)):
                 x = torch.randn(batch, tokens, width, generator=draws)
-                for row in np.roll(range(len(rows)), turn).tolist():  # nobody always comes after the same
+                for row in torch.randperm(len(rows), generator=draws).tolist():
                     seconds = _seconds(models[row], steps[row], x)
                     if turn >= 0:
                         cpu[row, turn] = seconds

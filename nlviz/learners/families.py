@@ -88,7 +88,7 @@ def home_and_away_table() -> dict[str, Family]:
     {8}
     """
     gate = list(product((0.25, 0.3, 0.35, 0.4), (0.1, 0.2)))  # at .6 five runs of 60 break down, at .4 none
-    spring = list(product((0.4, 0.6), (1 / 16, 1 / 24), (0.06, 0.12)))
+    spring = list(product((0.3, 0.4), (1 / 16, 1 / 24), (0.06, 0.12)))  # at .6 it breaks down on longer stays
     own_ratio = list(product((0.2, 0.3, 0.4, 0.5), (0.1, 0.2)))
     everything = list(product((0.4, 0.6), (0.2, 0.35, 0.5, 0.7)))
     return {

@@ -1,7 +1,7 @@
 """Checkpoints: all of it or nothing, and the one before is kept.
 
     path.part       written and brought to the disk first
-    path            becomes path.previous
+    path            becomes path.previous, if it is whole
     path.part       becomes path
 
 A process may be killed between any two lines, and one whole file is left. The first line of a file says what its bytes
@@ -26,7 +26,7 @@ _MARK = b"nlviz checkpoint "
 
 
 def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -> Path:
-    """Write a checkpoint; the one that was there becomes `<name>.previous`.
+    """Write a checkpoint; the one that was there becomes `<name>.previous`, unless it is damaged.
 
     Args:
         path: of the file; its folder is made where it is missing.
@@ -54,13 +54,13 @@ def write_checkpoint(path: str | os.PathLike[str], content: Mapping[str, Any]) -
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
+        if _payload(path) is not None:
             os.replace(path, previous(path))
         os.replace(fresh, path)
         _settle(path.parent)
     except OSError as failed:
         fresh.unlink(missing_ok=True)
-        left = [str(kept) for kept in (path, previous(path)) if kept.exists()]
+        left = [str(kept) for kept in (path, previous(path)) if _payload(kept) is not None]
         last = f"the last good one is in {left[0]}" if left else "there is no earlier one"
         raise OSError(
             failed.errno,
@@ -83,11 +83,11 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     for file in (path, previous(path)):
         if not file.exists():
             continue
-        content = _read(file)
-        if content is not None:
+        payload = _payload(file)
+        if payload is not None:
             if damaged:
                 print(f"{damaged[0]} is damaged, perhaps cut short; {file}, the checkpoint before it, is taken")
-            return content
+            return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
         damaged.append(file)
     if damaged:
         names = " and ".join(map(str, damaged))
@@ -100,12 +100,12 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
 
-def _read(file: Path) -> dict[str, Any] | None:
-    """The content, or None if a byte of it is missing or wrong."""
-    head, _, payload = file.read_bytes().partition(b"\n")
-    if head != _MARK + hashlib.sha256(payload).hexdigest().encode():
+def _payload(file: Path) -> bytes | None:
+    """What follows the first line, or None if there is no file, or a byte of it is missing or wrong."""
+    if not file.is_file():
         return None
-    return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    head, _, payload = file.read_bytes().partition(b"\n")
+    return payload if head == _MARK + hashlib.sha256(payload).hexdigest().encode() else None
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..runtime import provenance
 from ..trace import Trace
+from .arrays import as_array
 
 if TYPE_CHECKING:
     from ..optim.base import Rule, State
@@ -84,7 +85,7 @@ def descend(
     own = {"loss": (), "step size": (), "state norm": ("memory",)}
     axes = {name: ("step", *own.get(name, weights)) for name in kept}
     labels = {"step": list(range(steps + 1))} | ({"memory": _tensors(state)} if "state norm" in kept else {})
-    arrays = {name: torch.stack(values).cpu().numpy() for name, values in kept.items()}
+    arrays = {name: as_array(torch.stack(values)) for name, values in kept.items()}
     return Trace(arrays, axes, labels, provenance(rule=repr(rule), steps=steps, tasks=len(tasks)))
 
 

@@ -96,11 +96,14 @@ class History:
         write_checkpoint(self.path, content)
         self.saved_at = self.steps
 
-    def resume(self) -> dict[str, Any] | None:
+    def resume(self, last: float) -> dict[str, Any] | None:
         """Go on from the checkpoint, if there is one; gives what is in it.
 
+        Args:
+            last: the step to end at.
+
         Raises:
-            ValueError: if it is of another run, or cannot be read.
+            ValueError: if it is of another run, is beyond the last step, or cannot be read.
         """
         content = None if self.path is None else read_checkpoint(self.path)
         if content is None:
@@ -111,6 +114,11 @@ class History:
                     f"train: the run in {self.path} has {name} = {then}, this one {name} = {now}; type what it had, "
                     "or name another file to begin anew"
                 )
+        if (taken := len(content["noted"]["loss"])) > last:
+            raise ValueError(
+                f"train: the run in {self.path} has taken {taken:,} steps, and this one ends after {last:,}; ask for "
+                f"{taken:,} or more, or name another file to begin anew"
+            )
         try:
             self.model.load_state_dict(content["model"])
         except RuntimeError as other:

@@ -32,7 +32,9 @@ class Patience:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._listens:
-            signal.signal(signal.SIGINT, self._before or signal.default_int_handler)  # type: ignore[arg-type]
+            # SIG_DFL is 0, and None is a handler that was not set from Python
+            before = signal.default_int_handler if self._before is None else self._before
+            signal.signal(signal.SIGINT, before)  # type: ignore[arg-type]
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.lost:

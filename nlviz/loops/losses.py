@@ -1,7 +1,8 @@
 """What a sequence model is asked: the next token, or the answers at some positions; and how well it does.
 
 A model takes tokens `(batch, T)` and gives logits `(batch, T, vocabulary)`, or a pair of them and a state that is not
-looked at here. Losses are in nats, as PyTorch's optimizers are used to; scores in bits, or shares of right answers.
+looked at here. Losses are in nats, as PyTorch's optimizers are used to; scores in bits, or shares of right answers. All
+are computed in float32 at least, whatever precision the logits have.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from torch.nn.functional import cross_entropy
 
 UNASKED = -100
 """A target where nothing is asked."""
+
+_NOTHING_ASKED = "{}: nothing is asked; give one batch or more, and a list, for a generator is used up after one round"
 
 Asked = tuple[Tensor, Tensor]
 """Tokens and targets, `(batch, T)` each."""
@@ -55,6 +58,9 @@ def bits_per_token(model: nn.Module, batches: Iterable[Tensor]) -> float:
         model: tokens to logits.
         batches: `(batch, T + 1)` each, as for `next_token`.
 
+    Raises:
+        ValueError: if nothing is asked.
+
     >>> import nlviz as nl
     >>> knows_nothing = nn.Embedding.from_pretrained(torch.zeros(256, 256))
     >>> round(nl.loops.bits_per_token(knows_nothing, [torch.randint(256, (2, 9))]), 4)
@@ -65,6 +71,8 @@ def bits_per_token(model: nn.Module, batches: Iterable[Tensor]) -> float:
         many = tokens[:, 1:].numel()
         nats += many * float(next_token(model, tokens.to(_device(model))))
         count += many
+    if not count:
+        raise ValueError(_NOTHING_ASKED.format("bits_per_token"))
     return nats / count / math.log(2)
 
 
@@ -75,6 +83,9 @@ def right(model: nn.Module, batches: Iterable[Asked]) -> tuple[float, float]:
     Args:
         model: tokens to logits; the greatest is its answer.
         batches: tokens and targets each, as for `asked`.
+
+    Raises:
+        ValueError: if nothing is asked.
 
     >>> import nlviz as nl
     >>> says_itself = nn.Embedding.from_pretrained(torch.eye(3))
@@ -87,13 +98,17 @@ def right(model: nn.Module, batches: Iterable[Asked]) -> tuple[float, float]:
         unasked = targets == UNASKED
         answers.append((said == targets)[~unasked])
         sequences.append(((said == targets) | unasked).all(-1))
+    if not sum(len(part) for part in answers):
+        raise ValueError(_NOTHING_ASKED.format("right"))
     shares = [torch.cat(part).double().mean() for part in (answers, sequences)]
     return float(shares[0]), float(shares[1])
 
 
 def _logits(model: nn.Module, tokens: Tensor) -> Tensor:
+    """In float32 at least: a loss in bfloat16 has two digits."""
     said = model(tokens)
-    return said[0] if isinstance(said, tuple) else said
+    logits: Tensor = said[0] if isinstance(said, tuple) else said
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -74,7 +74,8 @@ def train(
 
     Raises:
         FloatingPointError: if a loss or its gradient is not finite; the weights are those before that step.
-        ValueError: for a checkpoint of another run, a loss that is not one number, or a stream that does not fit.
+        ValueError: for a checkpoint of another run or of more steps, a loss that is not one number, or a stream that
+            does not fit.
         OSError: if a checkpoint cannot be written; the last good one stays.
 
     The host waits for the loss of every step.
@@ -86,7 +87,8 @@ def train(
     >>> round(model.weight.item(), 3), trace["loss"].shape
     (3.0, (40,))
     """
-    base = [group["lr"] for group in optimizer.param_groups]
+    rates = [group["lr"] for group in optimizer.param_groups]
+    base = [float(rate) for rate in rates]
     last = _last(stream, steps, resumable=checkpoint is not None)
     device = next((w.device for w in model.parameters()), torch.device("cpu"))
     mixed, scaler = _precision(device, precision)
@@ -94,21 +96,21 @@ def train(
     history = History(model, optimizer, scaler, evaluate or {}, checkpoint, settings)
 
     with own_draws(seed), Patience() as patience:
-        kept = history.resume()
-        batches = _enter(stream, history.steps)
-        if kept is None:
-            history.score()
-            history.save()  # whether it can be written is better known now than after an hour
-        else:
-            restore_draws(kept)
-            print(f"goes on after step {history.steps:,}, kept in {history.path}")
         try:
+            kept = history.resume(last)
+            batches = _enter(stream, history.steps)
+            if kept is None:
+                history.score()
+                history.save()  # whether it can be written is better known now than after an hour
+            else:
+                restore_draws(kept)
+                print(f"goes on after step {history.steps:,}, kept in {history.path}")
             with _bar(progress, last, history.steps) as bar:
                 while history.steps < last and not patience.lost:
                     batch = next(batches, _END)
                     if batch is _END:
                         break
-                    rate = _set_rates(optimizer, base, schedule(history.steps) if schedule else 1.0)
+                    rate = _set_rates(optimizer, rates, base, schedule(history.steps) if schedule else 1.0)
                     optimizer.zero_grad()
                     with mixed:
                         height = loss(model, _moved(batch, device))
@@ -126,7 +128,9 @@ def train(
             if history.saved_at != history.steps:
                 history.save()
         finally:
-            _set_rates(optimizer, base, 1.0)
+            _set_rates(optimizer, rates, base, 1.0)
+            for group, own in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = own  # the very object: 1 is not 1.0 in the repr that a checkpoint knows its run by
     if not stopped:
         return history.trace()
     where = f"kept in {history.path}: the same line goes on from there" if history.path else "the model has its weights"
@@ -171,10 +175,13 @@ def _entries(grad: Tensor) -> Tensor:
     return grad.coalesce().values() if grad.is_sparse else grad
 
 
-def _set_rates(optimizer: torch.optim.Optimizer, base: list[float], factor: float) -> float:
-    """Every group's base rate times the factor; gives the first."""
-    for group, rate in zip(optimizer.param_groups, base, strict=True):
-        group["lr"] = factor * rate
+def _set_rates(
+    optimizer: torch.optim.Optimizer, rates: list[float | Tensor], base: list[float], factor: float
+) -> float:
+    """Every group's base rate times the factor, a rate that is a tensor in place; gives the first."""
+    for group, own, rate in zip(optimizer.param_groups, rates, base, strict=True):
+        in_place = isinstance(own, Tensor) and own.is_floating_point()
+        group["lr"] = own.fill_(factor * rate) if in_place else factor * rate  # type: ignore[union-attr]
     return float(factor * base[0])
 
 
@@ -199,8 +206,12 @@ def _enter(stream: Iterable[Any], position: int) -> Iterator[Any]:
     if isinstance(stream, Sized) and hasattr(stream, "__getitem__"):
         return (stream[i] for i in range(position, len(stream)))
     batches = iter(stream)
-    for _ in range(position):  # at once: what the stream draws for these must not come later
-        next(batches)
+    for there in range(position):  # at once: what the stream draws for these must not come later
+        if next(batches, _END) is _END:
+            raise ValueError(
+                f"train: the run goes on after step {position:,}, and this stream ends after {there:,}; give the "
+                "one it was on, or name another checkpoint to begin anew"
+            )
     return batches
 
 

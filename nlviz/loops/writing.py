@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from ..memory.base import Rule
 from ..runtime import provenance
 from ..trace import Trace
+from .arrays import as_array
 
 if TYPE_CHECKING:
     from ..tasks.base import Task
@@ -70,8 +70,8 @@ def run(rule: Rule, task: Task, record: Sequence[str] = ("surprise", "error")) -
         answer = _ask(rule, state, task.queries)
 
     lead = ("run",) * len(batch)
-    arrays = {name: _numpy(torch.stack(steps, dim=len(batch))) for name, steps in kept.items()}
-    arrays |= {"answer": _numpy(answer), "target": _numpy(task.targets)}
+    arrays = {name: as_array(torch.stack(steps, dim=len(batch))) for name, steps in kept.items()}
+    arrays |= {"answer": as_array(answer), "target": as_array(task.targets)}
     named = {
         "surprise": ("step",),
         "error": ("step", "query"),
@@ -86,7 +86,3 @@ def run(rule: Rule, task: Task, record: Sequence[str] = ("surprise", "error")) -
 def _ask(rule: Rule, state: object, queries: torch.Tensor) -> torch.Tensor:
     """All questions to one memory: (..., Q, d_key) -> (..., Q, d_value)."""
     return torch.stack([rule.read(state, query) for query in queries.unbind(-2)], dim=-2)
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()

@@ -168,7 +168,9 @@ class CMS(nn.Module):
                 depends on how many others there are; `()` where all share one memory.
             state: the one `y` was read with.
             first_order: treat the gradients as constants in an outer gradient, which then reaches the initial weights
-                as if no write lay between; otherwise it goes through every write.
+                as if no write lay between; otherwise it goes through every write, and all that lies between the
+                levels and the loss must have second derivatives. A memory layer has none: with a block of such
+                behind this one type first_order=True.
 
         Returns:
             The next state. Its history is kept for an outer gradient; `detach` cuts it.

@@ -29,7 +29,7 @@ def needle(
 
     Args:
         length: tokens of a sequence in all.
-        depth: where the needle lies, 0 (at the start) to 1 (just before the question); None: anywhere, drawn by lot.
+        depth: where the needle lies, 0 (before everything) to 1 (just before the question); None: anywhere, by lot.
         distractors: other needles, with other keys and values, anywhere.
         names: how many keys there are, and how many values.
         hay: a text to draw the hay from, of uint8: `nl.tasks.english().train` say; None: tokens drawn by lot from 256.
@@ -64,12 +64,17 @@ def needle(
     at = torch.randint(straws + 1, (sequences, needles), generator=draws)
     if depth is not None:
         at[:, 0] = round(depth * straws)
-    # each straw's place is its number; a needle that lies before straw p has places between p - 1 and p
-    rank = permutations(sequences, needles, draws)
-    between = at[..., None] - 1 + (3 * rank[..., None] + torch.arange(3) + 1) / (3 * needles + 1)
-    places = torch.cat([torch.arange(straws).expand(sequences, -1), between.flatten(1)], 1)
+    rank = permutations(sequences, needles, draws)  # of those that lie before the same straw
+    if depth in (0, 1):
+        rank[:, 0] = needles if depth else -1
+        rank = rank.argsort(-1).argsort(-1)
+    # whole numbers, which no length rounds: a straw takes one place, and leaves room before it for all the needles
+    room = 3 * needles + 1
+    between = room * at[..., None] + 3 * rank[..., None] + torch.arange(3)
+    straw = room * torch.arange(straws) + room - 1
+    places = torch.cat([straw.expand(sequences, -1), between.flatten(1)], 1)
     everything = torch.cat([_straws(hay, sequences, straws, draws), said.flatten(1)], 1)
-    body = everything.gather(1, places.double().argsort(-1))
+    body = everything.gather(1, places.argsort(-1))
     tokens = torch.cat([body, said[:, 0, :2]], 1)
     targets = torch.full_like(tokens, UNASKED)
     targets[:, -1] = said[:, 0, 2]

@@ -49,7 +49,7 @@ def home_and_away(
 
     def world(draws: torch.Generator) -> dict[str, Tensor]:
         task = schedule(draws, steps, home, away)
-        return {"task": task, "labels": permutations(draws, int(task.max()), 10)}
+        return {"task": task, "labels": named_then_shuffled(draws, int(task.max()), 10)}
 
     return _stream("home and away", world, digits, runs, seed, steps, batch, home, away)
 
@@ -78,7 +78,7 @@ def home_and_scrambled(
         return {
             "task": task,
             "labels": torch.arange(10).expand(excursions + 1, -1),
-            "orders": permutations(draws, excursions, digits.x.shape[-1]),
+            "orders": named_then_shuffled(draws, excursions, digits.x.shape[-1]),
         }
 
     return _stream("home and scrambled", world, digits, runs, seed, steps, batch, home, away)
@@ -113,7 +113,7 @@ def home_too_hard(
         hit = torch.rand(digits.y.shape, generator=draws) < wrong
         return {
             "task": task,
-            "labels": permutations(draws, int(task.max()), 10),
+            "labels": named_then_shuffled(draws, int(task.max()), 10),
             "y": torch.where(hit, lot, digits.y),
         }
 
@@ -163,10 +163,10 @@ def schedule(draws: torch.Generator, steps: int, home: Lengths, away: Lengths) -
     return torch.tensor(tasks[:steps])
 
 
-def permutations(draws: torch.Generator, excursions: int, n: int) -> Tensor:
+def named_then_shuffled(draws: torch.Generator, excursions: int, n: int) -> Tensor:
     """`(task, n)`: at home the identity, on each excursion another permutation.
 
-    >>> permutations(generator(0), excursions=2, n=3)[0]
+    >>> named_then_shuffled(generator(0), excursions=2, n=3)[0]
     tensor([0, 1, 2])
     """
     away = [torch.randperm(n, generator=draws) for _ in range(excursions)]

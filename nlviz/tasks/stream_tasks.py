@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..runtime import generator
 from .images import Digits
-from .stream_home import check_lengths, permutations
+from .stream_home import check_lengths, named_then_shuffled
 from .streams import Examples, Stream, stack
 
 
@@ -26,7 +26,7 @@ def permuted_digits(
         runs: seeds seed, seed + 1, ...; each its own orders, lengths and draws of images.
         tasks: how many, each once; the first shows the pixels as they are.
         each: the shortest and the longest a task may take, in steps; all lengths between are equally likely. The last
-            task goes on until all runs have as many steps.
+            task goes on until all runs have as many steps; the one before it may be cut so that it gets the shortest.
         batch: images a step.
 
     The permuted tasks of Goodfellow et al. 2013 and Kirkpatrick et al. 2017, on small digits.
@@ -43,7 +43,7 @@ def permuted_digits(
         worlds.append(
             {
                 "task": task,
-                "orders": permutations(draws, tasks - 1, digits.x.shape[-1]),
+                "orders": named_then_shuffled(draws, tasks - 1, digits.x.shape[-1]),
                 "index": torch.randint(len(digits.x), (len(task), batch), generator=draws),
                 "labels": torch.arange(10).expand(tasks, -1),
             }
@@ -123,7 +123,7 @@ def recurring_digits(
             order += [now] * int(torch.randint(stay[0], stay[1] + 1, (), generator=draws))
             now = (now + int(torch.randint(1, tasks, (), generator=draws))) % tasks
         index = torch.randint(len(digits.x), (steps, batch), generator=draws)
-        labels = permutations(draws, tasks - 1, 10)
+        labels = named_then_shuffled(draws, tasks - 1, 10)
         worlds.append({"task": torch.tensor(order[:steps]), "index": index, "labels": labels})
     about = dict(stream="recurring digits", seed=seed, runs=runs, tasks=tasks, stay=list(stay), steps=steps)
     return stack(worlds, Examples.of(digits), "recurring digits", {**about, "batch": batch})
@@ -141,6 +141,8 @@ def _row(draws: torch.Generator, tasks: int, each: tuple[int, int]) -> Tensor:
     """`(step,)`: 0, 1, 2, ... in a row; the last is as long as is left of the mean."""
     short, long = each
     steps = tasks * (short + long) // 2
-    lengths = torch.randint(short, long + 1, (tasks,), generator=draws)
-    ends = lengths.cumsum(0)[:-1].clamp(max=steps - short)
-    return (torch.arange(steps)[:, None] >= ends).sum(-1)
+    while True:
+        lengths = torch.randint(short, long + 1, (tasks,), generator=draws)
+        ends = lengths.cumsum(0)[:-1].clamp(max=steps - short)
+        if (ends.diff(prepend=ends.new_zeros(1)) >= short).all():  # else little is left for the last but one: again
+            return (torch.arange(steps)[:, None] >= ends).sum(-1)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..runtime import generator
-from .stream_home import Lengths, check_lengths, permutations, schedule
+from .stream_home import Lengths, check_lengths, named_then_shuffled, schedule
 from .streams import Stream, stack
 
 FILES, WINDOWS, WINDOWS_TEST = 10, 140, 40  # as many examples a class as the digits have
@@ -81,7 +81,7 @@ def home_and_away_files(
                 "y_test": torch.arange(FILES).repeat_interleave(WINDOWS_TEST),
                 "index": torch.randint(len(x), (steps, batch), generator=draws),
                 "task": task,
-                "labels": permutations(draws, int(task.max()), FILES),
+                "labels": named_then_shuffled(draws, int(task.max()), FILES),
             }
         )
     name = "home and away, ten files"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from ..continuum import CMS
 
@@ -69,7 +70,9 @@ class Block(nn.Module):
 
         Args:
             loss: `(batch,)`, one a sequence, of a y that was read with the levels of this state.
-            first_order: treat the gradients as constants in an outer gradient.
+            first_order: treat the gradients as constants in an outer gradient. Otherwise all that lies between the
+                levels and the loss must have second derivatives, and memory layers have none: with a block of them
+                behind this one type first_order=True.
 
         Raises:
             ValueError: if the state was not begun with `init(batch, learns=True)`.
@@ -88,14 +91,10 @@ class Block(nn.Module):
 
 
 def detached(state: Any) -> Any:
-    """A state of dicts and tuples with every tensor detached.
+    """A state of dicts, tuples and lists with every tensor detached.
 
     >>> import torch
     >>> detached({"memory": (torch.ones(1, requires_grad=True) * 2,), "age": 3})
     {'memory': (tensor([2.]),), 'age': 3}
     """
-    if isinstance(state, Tensor):
-        return state.detach()
-    if isinstance(state, dict):
-        return {name: detached(part) for name, part in state.items()}
-    return tuple(map(detached, state)) if isinstance(state, tuple) else state
+    return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, state)

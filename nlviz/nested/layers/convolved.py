@@ -46,9 +46,7 @@ class Convolved(nn.Module):
         if width < 1:
             raise ValueError(f"Convolved: the convolution mixes {width} tokens; type width=1 for the token alone")
         like = next(layer.parameters())
-        taps = 0.1 * torch.randn(d_model, 1, width, generator=generator(seed))
-        taps[:, :, -1] = 1.0  # the newest token
-        self.taps = nn.Parameter(taps.to(dtype=like.dtype, device=like.device))
+        self.taps = nn.Parameter(taps(d_model, width, generator(seed)).to(dtype=like.dtype, device=like.device))
         self.layer: Any = layer
 
     def init(self, batch: int) -> State:
@@ -67,6 +65,18 @@ class Convolved(nn.Module):
         mixed, tail = mix(x, state["tail"], self.taps)
         y, after = self.layer(mixed, state["layer"])
         return y, {"tail": tail, "layer": after}
+
+
+def taps(d_model: int, width: int, draws: torch.Generator) -> Tensor:
+    """Where a convolution starts, `(d_model, 1, width)`: the newest token as it is, and little of those before it.
+
+    >>> taps(2, 3, generator(0))[..., -1]
+    tensor([[1.],
+            [1.]])
+    """
+    drawn = 0.1 * torch.randn(d_model, 1, width, generator=draws)
+    drawn[:, :, -1] = 1.0
+    return drawn
 
 
 def mix(x: Tensor, tail: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
 
 
 class Cost(NamedTuple):
@@ -73,8 +74,4 @@ def tensors(state: Any) -> Iterable[Tensor]:
     >>> [x.item() for x in tensors({"a": torch.tensor(1), "b": (torch.tensor(2), 3)})]
     [1, 2]
     """
-    if isinstance(state, Tensor):
-        yield state
-    elif isinstance(state, (dict, tuple, list)):
-        for part in state.values() if isinstance(state, dict) else state:
-            yield from tensors(part)
+    return (leaf for leaf in tree_leaves(state) if isinstance(leaf, Tensor))

@@ -9,7 +9,8 @@ levels of the CMS, and everything else, which an outer gradient trains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -34,8 +35,12 @@ class Hope(Block):
         chunk: tokens after which the memories of keys, values and rates are read anew.
         main_chunk: the same for the gradients of the main memory; None: as `chunk`.
         lr, keep: of the levels in `learn`, see `CMS`.
-        memories: in place of the self-modifying Titans that the arguments above describe, for its further options.
+        memories: further arguments of `SelfModifyingTitans`, by name: `{"adaptive_query": True, "keep": 0.9}`. A layer
+            that is made already goes into a `Block`.
         seed: of the initial weights.
+
+    Raises:
+        TypeError: for memories that are no arguments by name, or that the arguments above name already.
 
     >>> hope = Hope(8, periods=(1, 4), chunk=4)
     >>> x = torch.randn(2, 10, 8)
@@ -56,14 +61,23 @@ class Hope(Block):
         main_chunk: int | None = None,
         lr: float | Sequence[float] = 0.1,
         keep: float | Sequence[float] = 1.0,
-        memories: SelfModifyingTitans | None = None,
+        memories: Mapping[str, Any] | None = None,
         seed: int = 0,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        if memories is None:
-            memories = SelfModifyingTitans(
-                d_model, heads, memory_hidden, chunk, main_chunk, seed=seed, dtype=dtype, device=device
+        if not isinstance(memories, Mapping | None):
+            raise TypeError(
+                'Hope: memories are arguments of SelfModifyingTitans by name, {"keep": 0.9} say, so that each block '
+                f"makes its own; got {type(memories).__name__}. A layer that is there already goes into "
+                "Block(d_model, layer, cms)"
             )
+        layer = SelfModifyingTitans(
+            *(d_model, heads, memory_hidden, chunk, main_chunk),
+            seed=seed,
+            dtype=dtype,
+            device=device,
+            **(memories or {}),
+        )
         cms = SequentialCMS(d_model, periods, hidden, lr, keep, seed + 1, dtype, device)
-        super().__init__(d_model, memories, cms)
+        super().__init__(d_model, layer, cms)

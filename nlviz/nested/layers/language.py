@@ -121,12 +121,13 @@ class LanguageModel(nn.Module):
             prompt: `(batch, T)`, 1 token or more.
             length: how many tokens to write.
             temperature: 0 takes the likeliest token, 1 draws as the model says, more draws more evenly.
-            seed: of the draws, which are the same on every machine.
+            seed: of the draws, which are the same on every machine and, for each row, whatever the others are. To go on
+                writing take another one: the same would draw the same again.
             state: of an earlier call, whose text the prompt goes on with.
 
         Returns:
             The tokens `(batch, length)`, and the state that has read all of them but the last: give that one as the
-            next prompt to write on.
+            next prompt to write on. For length 0 the state that was given, or of `init`.
 
         Raises:
             ValueError: for an empty prompt or a temperature below 0.
@@ -136,16 +137,17 @@ class LanguageModel(nn.Module):
                 f"LanguageModel.generate: the prompt holds 1 token or more and the temperature is 0 or more; got "
                 f"{prompt.shape[-1]} tokens and {temperature}"
             )
-        draws, tokens = generator(seed), []
+        draws = [generator(seed + 1_000_003 * row) for row in range(len(prompt))]
+        state, tokens = self.init(len(prompt)) if state is None else state, []
         for _ in range(length):
             logits, state = self(prompt, state)
             scores = logits[:, -1].float()
             if temperature > 0:  # the largest of scores with Gumbel noise is a draw from their softmax
-                noise = torch.rand(scores.shape, generator=draws).clamp_min(1e-20).log().neg().log().neg()
-                scores = scores / temperature + noise.to(scores.device)
+                even = torch.stack([torch.rand(scores.shape[1], generator=one) for one in draws])
+                scores = scores / temperature - even.clamp_min(1e-20).log().neg().log().to(scores.device)
             prompt = scores.argmax(-1, keepdim=True)
             tokens.append(prompt)
-        return torch.cat([prompt[:, :0], *tokens], 1), () if state is None else state
+        return torch.cat([prompt[:, :0], *tokens], 1), state
 
     def detach(self, state: State) -> State:
         """The same state without its history: outer gradients stop here."""
@@ -155,9 +157,20 @@ class LanguageModel(nn.Module):
         """Write weights and description as one safetensors file, all of it or nothing, and a readable `.json` too.
 
         Args:
-            path: `hope.safetensors`, say.
+            path: `hope.safetensors`, say; `hope.safetensors.json` is then the readable one.
+
+        Raises:
+            ValueError, TypeError: for what `load` could not build again: tied weights, blocks that are none, settings
+                other than numbers, words and memory rules.
         """
-        return save(path, self.state_dict(), self.config)
+        block = self.config["block"]
+        name = getattr(block, "__name__", str(block))
+        if _blocks().get(name) is not block:
+            raise ValueError(
+                f"a model file names blocks by their class, and {name} would not be found again; derive it from "
+                "nl.nested.Block, under a name of its own"
+            )
+        return save(path, self.state_dict(), {**self.config, "block": name})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str | None = None) -> Self:
@@ -168,19 +181,20 @@ class LanguageModel(nn.Module):
 
         Raises:
             FileNotFoundError: where there is no file.
-            ValueError: for a file that is damaged, or made of blocks that are not imported here.
+            ValueError: for a file that is damaged, or made of blocks or rules that are not imported here.
         """
         weights, config = load(path)
-        kinds = {kind.__name__: kind for kind in subclasses(Block)}
+        kinds = _blocks()
         if config["block"] not in kinds:
             raise ValueError(
                 f"{path} is made of blocks called {config['block']}, here are {', '.join(sorted(kinds))}; import the "
                 "module that defines it first"
             )
         names = ("d_model", "layers", "vocabulary", "settings", "seed")
-        model = cls(kinds[config["block"]], **{name: config[name] for name in names})
+        told = {name: config[name] for name in names}
+        model = cls(kinds[config["block"]], **told, dtype=weights["embedding"].dtype)  # as precise as what is stored
         model.load_state_dict(weights)
-        return model.to(dtype=weights["embedding"].dtype, device=device)
+        return model.to(device=device)
 
     @classmethod
     def cost(
@@ -207,3 +221,8 @@ class LanguageModel(nn.Module):
             lambda: cls(block, d_model, layers, vocabulary, settings),
             lambda: torch.zeros(batch, length, dtype=torch.long),
         )
+
+
+def _blocks() -> dict[str, type[Block]]:
+    """The kinds of blocks there are, so far imported, by name."""
+    return {kind.__name__: kind for kind in subclasses(Block)}

@@ -27,7 +27,7 @@ from torch.nn.functional import silu
 from ...memory import Delta, Rule, scan
 from ...memory.base import Levels
 from ...runtime import generator
-from .convolved import mix
+from .convolved import mix, taps
 
 State = dict[str, Any]
 
@@ -83,9 +83,7 @@ class MemoryLayer(nn.Module):
         self.heads, self.chunk, self.read_first = heads, chunk, read_first
         self.gates = gates(rule, chunk)
         draws, features = generator(seed), d_model // heads
-        taps = 0.1 * torch.randn(d_model, 1, width, generator=draws)
-        taps[:, :, -1] = 1.0  # the newest token
-        self.taps = nn.Parameter(taps)
+        self.taps = nn.Parameter(taps(d_model, width, draws))
         self.project = linear(d_model, 3 * d_model, draws)
         if self.gates:
             self.rates = linear(d_model, heads * len(self.gates), draws, scale=0.1, bias=True)

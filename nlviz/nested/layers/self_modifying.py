@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from ...memory.network import Weights, gain
 from ...runtime import generator
 from ..clock import Period
-from .convolved import mix
+from .convolved import mix, taps
 from .layer import linear, unit
 from .self_memory import add, draw
 from .self_modifying_loop import loop
@@ -50,7 +50,7 @@ class SelfModifyingTitans(nn.Module):
         hidden: units of each memory's hidden layer; None: as many as a head has features; 0: memories are matrices.
         chunk: tokens after which the memories of keys, values and rates are read anew; None: after every token, by a
             loop one can read. Larger chunks are another rule, not only a faster form.
-        main_chunk: the same for the gradients of the main memory; None: as `chunk`.
+        main_chunk: the same for the gradients of the main memory; None: as `chunk`, and always so in the loop.
         read_first: whether the main memory is asked before a token is written (eqs. 83 and 86, erratum E-26), or after
             it, as in Titans.
         read_at_start: whether it is asked as the chunk found it, eq. 90, so that a token sees nothing written in its
@@ -66,7 +66,8 @@ class SelfModifyingTitans(nn.Module):
         seed: of the initial weights.
 
     Raises:
-        ValueError: if heads do not divide d_model, a chunk or width is below 1, or keep is not between 0 and 1.
+        ValueError: if heads do not divide d_model, a chunk or width is below 1, keep is not between 0 and 1, or a
+            main_chunk is asked of the loop.
 
     >>> layer = SelfModifyingTitans(8, heads=2, chunk=4)
     >>> x = torch.randn(3, 20, 8)
@@ -104,9 +105,7 @@ class SelfModifyingTitans(nn.Module):
         self.memories = ("keys", "values", *["queries"] * adaptive_query, "lr", "keep", "main")
         self.frozen: Collection[str] = ()  # names of memories that are to stay as they are
         draws, features = generator(seed), d_model // heads
-        taps = 0.1 * torch.randn(d_model, 1, width, generator=draws)
-        taps[:, :, -1] = 1.0  # the newest token
-        self.taps = nn.Parameter(taps)
+        self.taps = nn.Parameter(taps(d_model, width, draws))
         hidden = features if hidden is None else hidden
         self.start = nn.ParameterList(draw(len(self.memories), heads, features, hidden, draws))
         self.read_rates = nn.Parameter(0.1 * torch.randn(heads, 2, features, generator=draws))
@@ -286,6 +285,11 @@ def _check(d_model: int, heads: int, counts: tuple[int | None, ...], keep: float
         )
     if any(count is not None and count < 1 for count in counts):
         raise ValueError(f"SelfModifyingTitans: chunk, main_chunk and width are 1 or more; got {counts}")
+    if counts[0] is None and counts[1] is not None:
+        raise ValueError(
+            "SelfModifyingTitans: chunk=None is the loop, which reads everything at every token; type chunk=1 for a "
+            f"main_chunk of its own; got main_chunk={counts[1]}"
+        )
     if not 0 < keep < 1:
         raise ValueError(
             f"SelfModifyingTitans: keep starts above 0 and below 1 (0.995, say), and is learned; got {keep}"

@@ -7,7 +7,7 @@ the last call that was made can be repeated token by token, on what it was given
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,20 @@ LONGEST = 256
 """Tokens of a call that are gone through again."""
 
 
+class Call(NamedTuple):
+    """What a layer was given.
+
+    Args:
+        x: its first tokens.
+        state: the state before them.
+        cast: what autocast computed in; None where it was off.
+    """
+
+    x: Tensor
+    state: Any
+    cast: torch.dtype | None
+
+
 class Contexts:
     """Keeps the last call of every layer that has a memory.
 
@@ -34,12 +48,13 @@ class Contexts:
         self.levels = levels
         self._modules = {module for level in levels if level.clock == "token" for module in level.modules}
         self._hidden = _compiled(model) & self._modules
-        self._calls: dict[nn.Module, tuple[Any, Any]] = {}
+        self._calls: dict[nn.Module, Call] = {}
         self._wrote: dict[nn.Module, dict[str, list[bool]]] = {}
         self._reasons: dict[nn.Module, str] = dict.fromkeys(self._hidden, "torch.compile runs it, and calls no hook")
 
     def open(self) -> Callable[[], None]:
         """From now on; what is given ends it."""
+        self._calls = {}
         hooks = [one.register_forward_hook(self._keep, with_kwargs=True) for one in self._modules - self._hidden]
 
         def end() -> None:
@@ -50,12 +65,16 @@ class Contexts:
 
     @torch.no_grad()
     def replay(self) -> None:
-        """Go through the last calls again."""
-        for module, (x, state) in self._calls.items():
+        """Go through the last calls again; what fails becomes a reason why a level was not seen."""
+        for module, call in self._calls.items():
             keys = [level.key for level in self.levels if module in level.modules]
-            devices = [x.device] if x.is_cuda else []
-            with torch.random.fork_rng(devices=devices):
-                self._wrote[module] = _tokens(module, x, state, keys)
+            devices = [call.x.device] if call.x.is_cuda else []
+            kind, cast = call.x.device.type, call.cast
+            try:
+                with torch.random.fork_rng(devices=devices), torch.autocast(kind, cast, enabled=cast is not None):
+                    self._wrote[module] = _tokens(module, call.x, call.state, keys)
+            except Exception as failed:
+                self._reasons[module] = f"its last call, gone through again token by token, failed: {failed!r}"
         self._calls = {}
 
     def raster(self) -> tuple[np.ndarray | None, dict[str, str]]:
@@ -64,6 +83,8 @@ class Contexts:
         for level in (one for one in self.levels if one.clock == "token"):
             if not any(module in self._wrote for module in level.modules):
                 reasons = [self._reasons[module] for module in level.modules if module in self._reasons]
+                if any(module in self._calls for module in level.modules):
+                    reasons.append("its last call is gone through when the `with` block ends without an error")
                 unseen[level.name] = reasons[0] if reasons else "no call of it was seen"
         found = [
             (i, self._wrote[module][level.key])
@@ -80,13 +101,16 @@ class Contexts:
 
     def _keep(self, module: nn.Module, args: Any, kwargs: Any, answer: Any) -> None:
         """What a call was given, without its history."""
-        given = [*args, *kwargs.values(), None, None]
-        x, state = given[:2]
+        x, state = [*args, *kwargs.values(), None, None][:2]
         if not isinstance(x, Tensor) or not isinstance(answer, tuple) or len(answer) != 2:
             self._reasons[module] = "it is not called as layer(x, state), or does not give (y, state)"
             return
-        cut = _last_tokens(module, x)
-        self._calls[module] = tree_map(lambda one: one.detach() if isinstance(one, Tensor) else one, (cut, state))
+        kind = x.device.type
+        on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        cast = torch.get_autocast_dtype(kind) if on else None
+        given = (_beginning(module, x), state)
+        cut, state = tree_map(lambda one: one.detach() if isinstance(one, Tensor) else one, given)
+        self._calls[module] = Call(cut, state, cast)
 
 
 def _time(module: nn.Module, x: Tensor) -> int:
@@ -94,7 +118,7 @@ def _time(module: nn.Module, x: Tensor) -> int:
     return 0 if isinstance(module, nn.RNNBase) and (not module.batch_first or x.ndim == 2) else 1
 
 
-def _last_tokens(module: nn.Module, x: Tensor) -> Tensor:
+def _beginning(module: nn.Module, x: Tensor) -> Tensor:
     return x.narrow(_time(module, x), 0, min(LONGEST, x.shape[_time(module, x)]))
 
 

@@ -156,7 +156,8 @@ def _states(module: nn.Module) -> Iterator[Kept]:
         yield Kept(name, often, "step", "buffers", size, "mean and variance", context, label, note=note, tensors=lies)
     elif isinstance(module, nn.RNNBase):
         ways = module.num_layers * (2 if module.bidirectional else 1)
-        size = ways * (module.hidden_size * (2 if isinstance(module, nn.LSTM) else 1))
+        cells = module.hidden_size if isinstance(module, nn.LSTM) else 0
+        size = ways * ((module.proj_size or module.hidden_size) + cells)
         said = "none: a learned map makes the next from the last"
         yield Kept("hidden state", 1, "token", "memory", size, said, "its inputs", label, key="")
     elif isinstance(module, nn.RNNCellBase):

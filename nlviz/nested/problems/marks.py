@@ -31,7 +31,8 @@ class Mark:
         key: "" for the tensor itself.
         compare: whether only its numbers tell.
         last, version: what it was, or a copy of its numbers, and PyTorch's count of its writes.
-        writes: how often it was written.
+        writes: how often it was written, as far as the host knows.
+        asked: what a device found besides: whether it was written, not yet looked at.
     """
 
     level: int
@@ -42,6 +43,7 @@ class Mark:
     last: Tensor | None = None
     version: int = 0
     writes: int = 0
+    asked: Tensor | None = None
 
 
 class Marks:
@@ -111,6 +113,9 @@ class Marks:
 
     def untouched(self) -> dict[str, list[str]]:
         """Of levels that were written the parameters that were not."""
+        for mark in self._marks:
+            mark.writes += 0 if mark.asked is None else int(mark.asked)
+            mark.asked = None
         written = {mark.level for mark in self._marks if mark.writes}
         found: dict[str, list[str]] = {}
         for mark in self._marks:
@@ -138,5 +143,5 @@ class Marks:
         place = (len(self._steps), mark.level)  # the host does not wait for a device: `raster` looks at what it found
         changed = (before != now).any()
         self._asked[place] = changed | self._asked[place] if place in self._asked else changed
-        mark.writes += 1
+        mark.asked = changed if mark.asked is None else changed | mark.asked
         return False

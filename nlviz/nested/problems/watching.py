@@ -81,12 +81,13 @@ class Watching:
         self._undo += [self._contexts.open(), self._learning.open()]
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._watches = False
         for undo in reversed(self._undo):
             undo()
         self._undo = []
-        self._contexts.replay()
+        if kind is None:
+            self._contexts.replay()
 
     def trace(self, **about: Any) -> Trace:
         """What was logged so far; memories when the `with` block is over.

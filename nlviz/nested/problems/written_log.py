@@ -26,7 +26,8 @@ class Recovered:
     """What a log says about one level.
 
     Args:
-        period: from write to write; `math.inf`: it was not written in the whole log; None: no period, `why` says so.
+        period: from write to write; `math.inf`: not within these ticks, and later for all they say; None: no period,
+            `why` says so.
         writes: how many the log has.
         mean: time per write, `math.inf` without any; of an irregular level too.
         why: "" or the reason for None.
@@ -46,7 +47,7 @@ def recover_period(wrote: Any, tick: float = 1) -> Recovered:
         tick: time from one entry to the next.
 
     Returns:
-        The period in the time of `tick`. None where gaps differ, and for fewer than 3 writes.
+        The period in the time of `tick`. None where gaps differ, for 1 or 2 writes, and for a log without a tick.
 
     >>> recover_period([0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]).period
     4
@@ -56,6 +57,8 @@ def recover_period(wrote: Any, tick: float = 1) -> Recovered:
     wrote = np.asarray(wrote).astype(bool)
     times = np.flatnonzero(wrote) + 1
     count = len(times)
+    if not len(wrote):
+        return Recovered(None, 0, math.inf, "no tick in the log")
     if not count:
         return Recovered(math.inf, 0, math.inf)
     mean = len(wrote) * tick / count
