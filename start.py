@@ -55,7 +55,8 @@ def lab(arguments) -> int:
 
 def test(arguments) -> int:
     """All four checks, to the end even if one fails; further arguments go to pytest."""
-    workers = [] if any(word.startswith(("-n", "--numprocesses")) for word in arguments) else ["-n", "2"]
+    named = any(word.startswith(("-n", "--numprocesses")) for word in arguments)
+    workers = [] if named else ["-n", "3"]  # on two cores: browsers and kernels are often waited for
     checks = (
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],

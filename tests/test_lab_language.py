@@ -213,4 +213,4 @@ def test_the_kept_table_comes_from_this_code_and_stands_beside_the_n_grams():
         return
     for name, losses in zip(stored.along("model"), stored["loss"], strict=True):
         model, batch = entrants[name].build(0), language._stream(text, language.STEPS, 0)[0]
-        assert float(nl.loops.next_token(model, batch)) == pytest.approx(losses[0, 0], rel=1e-5), name
+        assert nl.loops.next_token(model, batch).item() == pytest.approx(losses[0, 0], rel=1e-5), name
