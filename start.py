@@ -55,8 +55,7 @@ def lab(arguments) -> int:
 
 def test(arguments) -> int:
     """All four checks, to the end even if one fails; further arguments go to pytest."""
-    named = any(word.startswith(("-n", "--numprocesses")) for word in arguments)
-    workers = [] if named else ["-n", "3"]  # on two cores: browsers and kernels are often waited for
+    workers = [] if any(word.startswith(("-n", "--numprocesses")) for word in arguments) else ["-n", "2"]
     checks = (
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],

@@ -426,7 +426,7 @@ def test_test_runs_lint_format_types_and_tests_in_this_order(machine: Machine) -
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["pytest", "-n", "3", "-k", "delta"],
+        ["pytest", "-n", "2", "-k", "delta"],
     ]
 
 
