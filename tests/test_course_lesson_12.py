@@ -17,7 +17,6 @@ import nlviz as nl
 from nlviz.course import exercise
 from nlviz.course.masters import masters, solution_cell
 from nlviz.learners.surprise import Surprise
-from nlviz.runtime import project
 
 
 @pytest.fixture(autouse=True)
@@ -284,7 +283,7 @@ def test_the_learner_is_written_in_eighty_lines() -> None:
 
 @cache
 def table() -> nl.Trace:
-    return nl.Trace.load(project() / "data" / "results" / "continual_table.npz")
+    return nl.lab.kept("continual_table")
 
 
 def kept(name: str, what: str) -> np.ndarray:
@@ -308,7 +307,7 @@ def test_what_the_questions_say_of_the_table_is_in_the_table() -> None:
 
 
 def test_what_the_lesson_says_of_other_schedules_is_in_what_is_kept() -> None:
-    worlds = nl.Trace.load(project() / "data" / "results" / "continual_schedules.npz")
+    worlds = nl.lab.kept("continual_schedules")
     ours, twin, here = nl.learners.OURS, "elastic twin, periods 1, 4, 16", "SGD, tuned on this stream"
     for schedule in ("home and away", "short segments", "long segments", "mixed segments"):
         one = worlds.select(world=schedule)
@@ -322,7 +321,7 @@ def test_what_the_lesson_says_of_other_schedules_is_in_what_is_kept() -> None:
 
 
 def test_what_the_lesson_says_of_tasks_in_a_row_is_in_what_is_kept() -> None:
-    in_a_row = nl.Trace.load(project() / "data" / "results" / "continual_permuted.npz")
+    in_a_row = nl.lab.kept("continual_permuted")
     names = {"ours": nl.learners.OURS, "descent": "SGD", "told": "EWC, told", "replay": "replay 400"}
     exam = {say: nl.measure.average_accuracy(in_a_row.select(method=name)["exam"]) for say, name in names.items()}
     assert exam["replay"].mean() > 0.75
@@ -333,7 +332,7 @@ def test_what_the_lesson_says_of_tasks_in_a_row_is_in_what_is_kept() -> None:
 
 
 def test_what_the_lesson_says_of_the_learned_gate_is_in_what_is_kept() -> None:
-    evolved = nl.Trace.load(project() / "data" / "results" / "learned_gate.npz")
+    evolved = nl.lab.kept("learned_gate")
     yours, decay = "surprise gate, share .1", "no feature: a fixed decay"
     for time in ("learned gate", "learned gate, second time"):
         bias, weight = evolved.select(strategy=time)["mean"][-1, :2].tolist()

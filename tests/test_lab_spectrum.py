@@ -12,7 +12,6 @@ import nlviz as nl
 from nlviz.experiments import clocks
 from nlviz.lab.additive import AdditiveLevels
 from nlviz.measure import mean_interval
-from nlviz.runtime import project
 from nlviz.seeded import normals
 
 FAST = (1, 0.8, 0.95)
@@ -211,7 +210,7 @@ END = ("after B", "after the silence")
 
 
 def kept(name):
-    return nl.trace.Trace.load(project() / "data" / "results" / f"clocks_{name}.npz")
+    return nl.lab.kept(f"clocks_{name}")
 
 
 def test_kept_recoveries_come_from_this_code_and_tell_the_lesson():

@@ -14,11 +14,11 @@ from ..lab.continual_table import contest, table_lines
 from ..lab.side_by_side import Watch
 from ..lab.stored import Experiment
 from ..learners import OURS
-from ..runtime import project, provenance
+from ..runtime import provenance
 from ..trace import Trace
 
 RUNS, TUNING_RUNS = 20, 5
-SEED, ELSEWHERE, FLIGHT, EDGE = 6500, 7000, 8000, 400_000
+SEED, WORLDS_SEED, FLIGHT, EDGE = 6500, 7000, 8000, 400_000
 """Of the table, of the other worlds, of the one flight, of the search for the edge."""
 
 BROKEN = 0.8
@@ -54,10 +54,7 @@ FLIGHTS = {"surprise_gate": OURS, "sgd": "SGD", "all_levels": "restart of all le
 
 def settings() -> dict[str, tuple[float, ...]]:
     """What the kept table has chosen, so that nothing is tuned anew where the point is that nothing is."""
-    path = project() / "data" / "results" / f"{TABLE}.npz"
-    if not path.exists():
-        raise FileNotFoundError(f"settings come from the table; type: python -m nlviz experiments {TABLE}")
-    return {name: tuple(setting) for name, setting in Trace.load(path).about["chosen"].items()}
+    return {name: tuple(setting) for name, setting in lab.kept(TABLE).about["chosen"].items()}
 
 
 def table(watch: Watch) -> Trace:
@@ -71,14 +68,14 @@ def other_worlds(watch: Watch) -> Trace:
     families = {**{name: rows[name] for name in BESIDE}, HERE: rows["SGD"]}
     kept = {name: chosen[name] for name in BESIDE}
     found = {
-        name: contest(families, world(maker, **lengths), RUNS, TUNING_RUNS, ELSEWHERE, kept)
+        name: contest(families, world(maker, **lengths), RUNS, TUNING_RUNS, WORLDS_SEED, kept)
         for name, (maker, lengths) in watch(WORLDS.items())
     }
     joined = Trace.join(found, axis="world")
     errors = {name: 1 - joined.select(method=name)["accuracy"].astype(float) for name in (OURS, HERE)}
     arrays = {**joined.arrays, "error ratio": errors[OURS] / errors[HERE]}
     tuned = {name: trace.about["chosen"][HERE] for name, trace in found.items()}
-    about = provenance(seed=ELSEWHERE, runs=RUNS, tuning_runs=TUNING_RUNS, chosen=kept, tuned_here=tuned)
+    about = provenance(seed=WORLDS_SEED, runs=RUNS, tuning_runs=TUNING_RUNS, chosen=kept, tuned_here=tuned)
     return Trace(arrays, {**joined.axes, "error ratio": ("world", "run")}, joined.labels, about)
 
 
