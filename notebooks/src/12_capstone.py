@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 import nlviz as nl
 
 # %%
-# kept with the course; `python -m nlviz experiments flight_surprise_gate flight_sgd` makes it anew
+# two runs kept with the course; to make one anew:
+# python -m nlviz experiments flight_sgd --again
 flights = {
     "the learner": nl.lab.kept("flight_surprise_gate"),
     "one rate": nl.lab.kept("flight_sgd"),
