@@ -28,11 +28,13 @@ def top1(trace: Trace, candidates: np.ndarray | None = None) -> np.ndarray:
 
     Args:
         trace: of `nl.run`.
-        candidates: `(..., candidate, d_value)` with the targets first, in order; default: the targets themselves.
+        candidates: `(..., candidate, d_value)`, the targets among them; one may stand there more than once. Default:
+            the targets themselves.
     """
     candidates = trace["target"] if candidates is None else candidates
     scores = trace["answer"] @ np.swapaxes(candidates, -1, -2)  # (..., query, candidate)
-    return (scores.argmax(-1) == np.arange(scores.shape[-2])).astype(float)
+    chosen = np.take_along_axis(candidates, scores.argmax(-1)[..., None], axis=-2)
+    return (chosen == trace["target"]).all(-1).astype(float)
 
 
 def interference(trace: Trace) -> np.ndarray:

@@ -34,6 +34,11 @@ def ages() -> nl.Trace:
     return nl.Trace({"right": right}, {"right": ("method", "run", "age")}, labels, {"chance": 0.1, "window": 32})
 
 
+def a_curve() -> nl.Trace:
+    tasks = {n: nl.tasks.recall(pairs=n, d_key=8, d_value=8, runs=3) for n in (2, 4, 16)}
+    return nl.lab.recall_curve({"Hebb": nl.Hebb(), "Delta": nl.Delta()}, tasks)
+
+
 def a_clockwork() -> nl.Trace:
     model = torch.nn.Linear(2, 2)
     clock = nl.nested.MultiClock(torch.optim.Adam(model.parameters()), [4], average=False)
@@ -46,6 +51,7 @@ def changes() -> nl.Trace:
 
 FIGURES = {
     "amnesia": lambda: nl.figures.amnesia(ages()),
+    "averages": lambda: nl.figures.averages(a_curve(), "top-1", x="names", y="right value first", log="x"),
     "digits": lambda: nl.figures.digits(digits(), [str(i) for i in range(12)], "Twelve"),
     "tiles": lambda: nl.figures.tiles(np.random.default_rng(0).normal(size=(10, 64)), title="W"),
     "ranking": lambda: nl.figures.ranking(np.linspace(0, 1, 50), np.linspace(0.9, 1, 50)),

@@ -47,6 +47,46 @@ def test_on_random_keys_hebb_points_better_and_delta_says_better(once: Trace) ->
         assert mean + half < -0.2  # fewer right answers, and less error
 
 
+def test_a_little_forgetting_brings_hebb_as_far_as_delta_where_all_are_told_again_every_week() -> None:
+    rules = {"Hebb": nl.Hebb(keep=0.95), "Delta": nl.Delta()}
+    right = recall_curve(rules, {8: nl.tasks.rebinding(times=8, runs=RUNS, seed=100)})["top-1"][:, 0]
+    mean, half = mean_interval(right[0] - right[1])
+    assert mean - half > -0.02
+    assert right[0].mean() > 0.93
+
+
+def test_a_small_rate_turns_delta_into_hebb_where_nothing_is_told_twice() -> None:
+    rules = {"Hebb": nl.Hebb(), "slow": nl.Delta(lr=0.1), "middle": nl.Delta(lr=0.25)}
+    right = recall_curve(rules, {2 * D: nl.tasks.recall(pairs=2 * D, runs=RUNS)})["top-1"][:, 0]
+    slow, middle = (mean_interval(one - right[0]) for one in right[1:])
+    assert slow[0] - slow[1] > 0
+    assert slow[0] + slow[1] < 0.05
+    assert abs(middle[0]) < 0.05
+
+
+def test_a_quieter_hebb_has_the_squared_error_of_the_best_delta_and_points_as_well_as_before() -> None:
+    rules = {
+        "loud": nl.Hebb(),
+        "quiet": nl.Hebb(lr=1 / 3),
+        **{f"{lr}": nl.Delta(lr=lr) for lr in (1.0, 0.5, 0.25, 0.1)},
+    }
+    trace = recall_curve(rules, {2 * D: nl.tasks.recall(pairs=2 * D, runs=RUNS)})
+    errors = trace["squared error"][:, 0].mean(-1)
+    assert (trace["top-1"][0] == trace["top-1"][1]).all()
+    assert errors[1] < 0.4 * errors[0]
+    assert abs(errors[1] - errors[2:].min()) < 0.02
+
+
+def test_hebb_treats_all_pairs_alike_and_delta_writes_over_the_first() -> None:
+    task = nl.tasks.recall(pairs=2 * D, runs=RUNS)
+    hebb, delta = (
+        nl.measure.top1(nl.run(rule, task, record=())).mean(0).reshape(8, 8).mean(1) for rule in RULES.values()
+    )
+    assert np.ptp(hebb) < 0.15
+    assert delta[0] < 0.1
+    assert delta[-1] > 0.95
+
+
 def test_orthonormal_keys_are_all_recalled_and_one_key_more_breaks_it() -> None:
     task = nl.tasks.recall(pairs=D + 1, d_key=D, d_value=D, runs=RUNS)
     keys, _ = np.linalg.qr(task.keys.numpy()[:, :D].swapaxes(-1, -2))

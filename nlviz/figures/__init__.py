@@ -1,7 +1,7 @@
 """Still figures: a Trace or arrays in, one Figure out."""
 
 from .ages import amnesia
-from .curves import lines
+from .curves import averages, lines
 from .dots import intervals
 from .level_boxes import levels
 from .memories import memory, recall
@@ -13,6 +13,7 @@ from .surprises import digits, ranking, tiles
 __all__ = [
     "Figure",
     "amnesia",
+    "averages",
     "digits",
     "freezing",
     "intervals",

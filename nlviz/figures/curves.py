@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..measure import mean_interval
+from ..trace import Trace
 from . import palette
 from .parts import Figure, onto, rules
 
+_FEW = 12  # places on the axis, of which each is marked
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
@@ -44,14 +47,35 @@ def lines(
     for slot, (name, heights) in enumerate(curves.items()):
         heights = np.asarray(heights, dtype=float)
         colour, dash = palette.LIGHT[(0, 4, 2, 3, 1)[slot % 5]], _DASHES[slot % 5]
-        ax.plot(over, heights, linestyle=dash, color=colour, marker="o" if len(over) <= 12 else None, markersize=4)
+        ax.plot(over, heights, linestyle=dash, color=colour, marker="o" if len(over) <= _FEW else None, markersize=4)
         if half is not None and name in half:
             ax.fill_between(over, heights - half[name], heights + half[name], color=colour, alpha=0.15, linewidth=0)
     ax.set(xlabel=x, ylabel=y, xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    if "x" in log and len(over) <= _FEW:
+        ax.set_xticks(over, labels=[f"{place:g}" for place in over])
+        ax.minorticks_off()
     _name_ends(ax, list(curves))
     ends = "; ".join(f"{name}: from {np.ravel(h)[0]:.3g} to {np.ravel(h)[-1]:.3g}" for name, h in curves.items())
     figure.alt = f"{y} over {x}. {ends}."
     return figure
+
+
+def averages(trace: Trace, array: str, x: str, y: str, log: str = "", ax: Axes | None = None) -> Figure:
+    """One line a method: the mean over runs, with its 95 % interval as a band.
+
+    Args:
+        trace: of `nl.lab.recall_curve`, or any with an array `(method, places on the axis, run)`.
+        array: which.
+        x, y, log: as in `lines`.
+
+    >>> arrays, axes = {"top-1": [[[1, 1], [0.4, 0.6]]]}, {"top-1": ("method", "load", "run")}
+    >>> averages(Trace(arrays, axes, {"method": ["Hebb"], "load": [1, 2]}), "top-1", x="weeks", y="right")
+    Figure: right over weeks. Hebb: from 1 to 0.5.
+    """
+    mean, half = mean_interval(trace[array], axis=-1)
+    methods = trace.along(trace.axes[array][0])
+    bands = dict(zip(methods, half, strict=True))
+    return lines(trace.along(trace.axes[array][1]), dict(zip(methods, mean, strict=True)), x, y, log, bands, ax)
 
 
 def _name_ends(ax: Axes, names: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ def intervals(
     """One row a method: every run as a faint dot, their mean, and its 95 % interval.
 
     Args:
-        samples: name -> one number a run, two or more.
+        samples: name -> one number a run, two or more. A name that begins with a rule's has the colour of the rule.
         x: what the numbers are, in words with units.
         limits: of the axis; give the whole range where a close-up would make much of little.
         chance: what guessing reaches, drawn as a dashed line.
@@ -37,7 +37,7 @@ def intervals(
     for row, (name, values) in enumerate(samples.items()):
         runs = np.asarray(values, dtype=float)
         mean, half = (float(number) for number in mean_interval(runs))
-        colour = palette.LIGHT[4 if row else 0]
+        colour = palette.own_colour(name) or palette.LIGHT[4 if row else 0]
         ax.plot(runs, np.full(len(runs), row), "|", color=colour, alpha=0.35, markersize=9, markeredgewidth=1)
         ax.plot([mean - half, mean + half], [row, row], color=colour, linewidth=3, alpha=0.6)
         ax.plot([mean], [row], "o", color=colour, markersize=6)

@@ -43,6 +43,12 @@ def colour(name: str | int) -> str:
     return LIGHT[_SLOT[rule]]
 
 
+def own_colour(name: str) -> str | None:
+    """The colour of the rule that a name begins with, if it does: of Hebb's for "Hebb, keep 0.9"; else None."""
+    rule = name.split("(")[0].split(",")[0].split(" ")[0]
+    return LIGHT[_SLOT[rule]] if rule in _SLOT else None
+
+
 def variables() -> dict[str, tuple[str, str, str]]:
     """Every colour as a CSS variable: name -> (variable with its fallback from JupyterLab, light, dark).
 

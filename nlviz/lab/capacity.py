@@ -6,7 +6,7 @@ answer points to the right one among all values that were ever written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,12 +62,44 @@ def recall_curve(rules: Mapping[str, Rule], tasks: Mapping[int, Task]) -> Trace:
     )
 
 
-def _measures(rule: Rule, load: int, task: Task) -> tuple[np.ndarray, np.ndarray]:
+def recall_contest(settings: Mapping[str, Sequence[Rule]], elsewhere: Task, task: Task) -> Trace:
+    """Every family of rules with the setting that has the most answers right elsewhere, asked on a task.
+
+    Args:
+        settings: name of the family -> rules, the same number for each, so that none is tuned more than another.
+        elsewhere: what the setting is chosen on; of the same kind as the task, drawn from other seeds.
+        task: what counts. Both with an axis of runs.
+
+    Returns:
+        A Trace of "squared error" and "top-1", each `(method, run)`; "top-1" of every setting elsewhere is "tuning",
+        `(method, setting)`, and `about["chosen"]` says which were taken.
+
+    Raises:
+        ValueError: where families have different numbers of settings, or a task has no axis of runs.
+
+    >>> import nlviz as nl
+    >>> rules = {"Hebb": [nl.Hebb(keep=1.0), nl.Hebb(keep=0.95)], "Delta": [nl.Delta(lr=0.5), nl.Delta(lr=1.0)]}
+    >>> there, here = (nl.tasks.rebinding(times=8, runs=5, seed=seed) for seed in (100, 0))
+    >>> recall_contest(rules, there, here).about["chosen"]["Hebb"]
+    'Hebb(lr=1.0, keep=0.95)'
+    """
+    if len({len(rules) for rules in settings.values()}) != 1:
+        numbers = ", ".join(f"{len(rules)} of {name}" for name, rules in settings.items())
+        raise ValueError(f"recall_contest: each family has the same number of settings to choose from; got {numbers}")
+    tuning = np.array([[_measures(rule, "elsewhere", elsewhere)[1].mean() for rule in r] for r in settings.values()])
+    chosen = {name: rules[best] for (name, rules), best in zip(settings.items(), tuning.argmax(-1), strict=True)}
+    asked = recall_curve(chosen, {0: task}).select(load=0)
+    return Trace(
+        arrays={**asked.arrays, "tuning": tuning},
+        axes={**asked.axes, "tuning": ("method", "setting")},
+        labels={"method": list(settings)},
+        about={**asked.about, "chosen": {name: repr(rule) for name, rule in chosen.items()}},
+    )
+
+
+def _measures(rule: Rule, load: int | str, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Squared error and top-1 of each run, averaged over its questions."""
     if task.keys.ndim != 3:
         raise ValueError(f"the task at load {load} is a single run; give it an axis of runs, runs=20 say")
     trace = run(rule, task, record=())
-    values = task.values.cpu().numpy()  # (run, T, d_value); the right answers are the last ones written
-    last = values.shape[-2] - trace["target"].shape[-2]
-    candidates = np.concatenate([values[:, last:], values[:, :last]], axis=1)
-    return squared_error(trace).mean(-1), top1(trace, candidates).mean(-1)
+    return squared_error(trace).mean(-1), top1(trace, task.values.cpu().numpy()).mean(-1)

@@ -5,6 +5,7 @@ from .base import Task
 from .byte_streams import ByteStream, byte_stream, changing_domains
 from .haystack import needle
 from .images import Digits, digits
+from .jobs import JOBS, NAMES, JobFacts, job_facts
 from .languages import BIN_0, BIN_1, a_n_b_n, a_n_b_n_c_n, ababs, even_as, parity, shuffle_2
 from .pairs import rebinding, recall
 from .sequences import Fresh, Sequences
@@ -21,12 +22,15 @@ from .text_sources import cpp_headers, english, javascript, python_source
 __all__ = [
     "BIN_0",
     "BIN_1",
+    "JOBS",
+    "NAMES",
     "ByteStream",
     "Digits",
     "Drift",
     "Examples",
     "Facts",
     "Fresh",
+    "JobFacts",
     "Overrides",
     "Sequences",
     "Stream",
@@ -48,6 +52,7 @@ __all__ = [
     "home_and_scrambled",
     "home_too_hard",
     "javascript",
+    "job_facts",
     "mqar",
     "needle",
     "overridden_facts",

@@ -5,9 +5,10 @@ from .frequency_mixer import mixer
 from .gradient_tape import tape
 from .level_clockwork import clockwork
 from .pages import page
+from .rebinding import rebind
 from .recorder import flight_recorder
 from .self_test import quiz
 from .surprise_ledger import ledger
 from .trace_player import player
 
-__all__ = ["clockwork", "flight_recorder", "ledger", "mixer", "overwriting", "page", "player", "quiz", "tape"]
+__all__ = ["clockwork", "flight_recorder", "ledger", "mixer", "overwriting", "page", "player", "quiz", "rebind", "tape"]

@@ -97,9 +97,8 @@ for step in (200, 400):
 #
 # ## What this course is about
 #
-# Two pictures, one dilemma. Freeze the weights, and everything out of sight is gone. Let them learn on, and the new takes the
-# place
-# of the old.
+# Two pictures, one dilemma. Freeze the weights, and everything out of sight is gone. Let them learn on, and the new
+# takes the place of the old.
 #
 # **Nested Learning** (Behrouz et al., NeurIPS 2025) looks at this in one frame. A model and the rule that trains it are
 # the same kind of thing at different speeds: *memories*, nested in each other, each with its own stream of data and its
@@ -120,7 +119,7 @@ for step in (200, 400):
 # | 3 | [**Momentum is a memory of gradients**](03_momentum.ipynb) | How far back does an optimizer remember? | 75 | 1 |
 # | 4 | Adam is a memory with a ruler | Why does its first step ignore the size of the gradient? | 75 | 3 |
 # | 5 | Attention never forgets and never fits | What is left without the softmax? | 80 | 2 |
-# | 6 | The delta rule | A fact changed. What does your memory say now? | 85 | 5 |
+# | 6 | [**The delta rule**](06_rewriting.ipynb) | A fact changed. What does your memory say now? | 85 | 1 |
 # | 7 | Titans: learning while reading | Should a surprise still matter ten words later? | 90 | 6 |
 # | 8 | [**Levels and clocks**](08_levels.ipynb) | How many things are learning inside "Adam + transformer"? | 65 | 3, 5, 7 |
 # | 9 | [**A spectrum of clocks**](09_spectrum.ipynb) | You learned A for a year and B for a day. And tomorrow? | 90 | 1, 3 |
