@@ -1,45 +1,61 @@
-/* The right picture: one name is asked, and every week's value is as loud in the answer as its bar is high. */
+/* The right picture: one name is asked, and a value is as loud in the answer as its bar is high. The bars are the name's
+   own weeks; of a single week, the values of all names. */
 
 import { h, set, tenth, ticks } from "./base.js";
-import { RULES, latest, loudness } from "./rebind_model.js";
+import { RULES, everyone, latest, loudness } from "./rebind_model.js";
 import { HIGH, LEFT } from "./rebind_weeks.js";
 import { asked, told, verdict } from "./rebind_words.js";
 
-const EDGE = 86; // px at the right, for words
-const PANELS = [{ top: 26, high: 84 }, { top: 148, high: 84 }];
-const WEEKS = 244;
+const EDGE = 118; // px at the right, for words
+const PANELS = [26, 148]; // where the bars begin
+const DEEP = 84;
+const UNDER = 250; // the words under the bars
+
+/* The bars of an answer: how loud, which is the right one, which the loudest; `line` is the loudest that has no bar. */
+function taken(heard, state, facts, all) {
+  const { best, right: won, text } = verdict(heard, state, facts);
+  const name = asked(state);
+  if (!all) return { bars: heard.own, right: latest(state, name, state.weeks - 1), best, line: heard.other.loud, text, won };
+  return { bars: all, right: name, best: best < 0 ? heard.other.name : name, line: NaN, text, won };
+}
 
 export function loud(view) {
   const svg = h("svg.nl-loud", { height: HIGH });
-  const panels = PANELS.map((at, rule) => {
-    const parts = { ...at, rule };
-    for (const name of ["hair", `old${4 * rule}`, `new${4 * rule}`, "other", "axis", "best", "ghost", "yours"]) svg.append((parts[name.replace(/\d/, "")] = h(`path.nl-${name}`)));
+  const panels = PANELS.map((top, rule) => {
+    const parts = { top, rule };
+    for (const name of ["hair", `old${4 * rule}`, `new${4 * rule}`, "other", "axis", "best", "ghost", "yours"])
+      svg.append((parts[name.replace(/\d/, "")] = h(`path.nl-${name}`)));
     return parts;
   });
   const words = h("g");
   svg.append(words);
-  let wide = 0;
-  let width = 0;
-  let worded = "";
+  let [wide, width, worded] = [0, 0, ""];
 
   const draw = (data, state, yours) => {
     if (width !== view.width) wide = svg.parentNode.clientWidth;
     width = view.width;
     const shown = told(state);
     const name = asked(state);
-    const heard = RULES.map((_, rule) => loudness(data, rule, name));
-    const all = heard.flatMap(({ own, other }) => [...own.filter(Number.isFinite), other.loud]);
-    const mine = yours && shown ? yours.heard(name) : null;
-    const top = nice(Math.max(1, ...all));
-    const low = Math.min(0, ...all.map((one) => Math.max(one, -0.45 * top)));
-    const step = (wide - LEFT - EDGE) / Math.max(8, state.weeks);
-    const content = shown ? [] : [[(LEFT + wide) / 2, 130, "Place your bet first.", "middle", "nl-hush"]];
-    for (const parts of panels) panel(parts, { heard: heard[parts.rule], mine: parts.rule ? mine : null, shown, state, top, low, step, wide, content, view });
-    if (shown) content.push([LEFT - 6, WEEKS + 6, "week", "end", "nl-tick"]);
-    for (let week = 0; shown && week < state.weeks; week++)
-      if (step >= 18 || week % 2 === 0) content.push([LEFT + (week + 0.5) * step, WEEKS + 6, String(week + 1), "middle", "nl-tick"]);
+    const single = state.weeks === 1;
+    const answers = RULES.map((_, rule) => taken(loudness(data, rule, name), state, view.facts, single && everyone(data, rule, name)));
+    const values = answers.flatMap(({ bars, line }) => [...bars, line]).filter(Number.isFinite);
+    const top = shown ? nice(Math.max(1, ...values)) : 1;
+    const low = shown ? Math.max(-0.45 * top, Math.min(0, ...values)) : 0;
+    const step = (wide - LEFT - EDGE) / (single ? state.names : Math.max(8, state.weeks));
+    const content = [];
+    const room = { top, low, step, end: wide - EDGE, wide, content };
+    for (const parts of panels) {
+      backdrop(parts, room, shown);
+      fill(parts, room, shown ? answers[parts.rule] : null);
+      set(parts.ghost, { d: shown ? earlier(view, parts, room, state, name) : "" });
+      set(parts.yours, { d: "" });
+    }
+    if (shown && yours && name < yours.names) dashed(panels[1], room, yours, state, view.facts);
+    if (shown) content.push(...under(room, state, name, view.facts));
+    else content.push([(LEFT + room.end) / 2, (PANELS[0] + PANELS[1] + DEEP) / 2, "Place your bet first.", "middle", "nl-hush"]);
     const key = JSON.stringify(content);
-    if (key !== worded) words.replaceChildren(...content.map(([x, y, text, anchor, called]) => h("text", { x: tenth(x), y: tenth(y), "text-anchor": anchor, class: called }, text)));
+    const word = ([x, y, text, anchor, called]) => h("text", { x: tenth(x), y: tenth(y), "text-anchor": anchor, class: called }, text);
+    if (key !== worded) words.replaceChildren(...content.map(word));
     worded = key;
   };
   return { svg, draw };
@@ -50,31 +66,58 @@ const nice = (most) => {
   return power * [1, 1.2, 1.5, 2, 3, 4, 5, 6, 8, 10].find((one) => one * power >= most * 0.999);
 };
 
-function panel(parts, { heard, mine, shown, state, top, low, step, wide, content, view }) {
-  const y = (value) => parts.top + (parts.high * (top - Math.min(top * 1.08, Math.max(low * 1.2, value)))) / (top - low);
-  const said = verdict(heard, state, view.facts);
+const height = ({ top }, room) => (value) => top + (DEEP * (room.top - Math.min(1.08 * room.top, Math.max(1.2 * room.low, value)))) / (room.top - room.low);
+
+function bar(y, { step }, loudness, i) {
+  const gap = Math.min(0.14 * step, 5);
+  if (!Number.isFinite(loudness)) return "";
+  return `M${tenth(LEFT + i * step + gap)} ${tenth(y(0))}V${tenth(y(loudness))}h${tenth(step - 2 * gap)}V${tenth(y(0))}z`;
+}
+
+function backdrop(parts, room, shown) {
+  const y = height(parts, room);
+  const higher = [...(room.top < 6 ? [1] : []), ...ticks(0, room.top, 2).filter((mark) => mark > 0.3 * room.top)];
+  const marks = shown ? [...new Set([0, ...higher])] : [0];
+  set(parts.axis, { d: `M${LEFT} ${tenth(y(0))}H${room.end}` });
+  set(parts.hair, { d: marks.map((mark) => `M${LEFT} ${tenth(y(mark))}H${room.end}`).join("") });
+  room.content.push([LEFT, parts.top - 12, RULES[parts.rule], "start", `nl-rule${4 * parts.rule}`]);
+  room.content.push(...marks.map((mark) => [LEFT - 6, y(mark) + 4, String(mark), "end", "nl-tick"]));
+}
+
+function fill(parts, room, answer) {
+  const y = height(parts, room);
+  const some = (chosen) => (answer ? answer.bars.map((loudness, i) => (chosen(i) ? bar(y, room, loudness, i) : "")).join("") : "");
+  set(parts.old, { d: some((i) => i !== answer.right) });
+  set(parts.new, { d: some((i) => i === answer.right) });
+  set(parts.best, { d: some((i) => i === answer.best) });
+  const line = answer && Number.isFinite(answer.line);
+  set(parts.other, { d: line ? `M${LEFT} ${tenth(y(answer.line))}H${room.end}` : "" });
+  if (line) room.content.push([room.end + 6, y(answer.line) + 4, "loudest other name", "start", "nl-note"]);
+  if (answer) room.content.push([LEFT + 44, parts.top - 12, `says ${answer.text} ${answer.won ? "✓" : "✗"}`, "start", "nl-says"]);
+}
+
+/* How high the bars were, before the hand moved. */
+function earlier({ ghost }, parts, room, state, name) {
+  if (!ghost || name >= ghost.state.names || (ghost.state.weeks === 1) !== (state.weeks === 1)) return "";
+  const y = height(parts, room);
+  const [count, heard] = state.weeks === 1 ? [state.names, everyone(ghost, parts.rule, name)] : [state.weeks, loudness(ghost, parts.rule, name).own];
+  const cap = (loudness, i) => (Number.isFinite(loudness) ? `M${tenth(LEFT + i * room.step)} ${tenth(y(loudness))}h${tenth(room.step)}` : "");
+  return heard.slice(0, count).map(cap).join("");
+}
+
+function dashed(parts, room, yours, state, facts) {
+  const y = height(parts, room);
   const name = asked(state);
-  const right = latest(state, name, state.weeks - 1);
-  const end = wide - EDGE;
-  const bar = (loudness, week, inset = 0.14) => {
-    const from = LEFT + (week + inset) * step;
-    return Number.isFinite(loudness) ? `M${tenth(from)} ${tenth(y(0))}V${tenth(y(loudness))}h${tenth((1 - 2 * inset) * step)}V${tenth(y(0))}z` : "";
-  };
-  const caps = (values) => values.map((loudness, week) => (Number.isFinite(loudness) && week < state.weeks ? `M${tenth(LEFT + (week + 0.06) * step)} ${tenth(y(loudness))}h${tenth(0.88 * step)}` : "")).join("");
-  const bars = (values, some) => values.map((loudness, week) => (some(week) ? bar(loudness, week) : "")).join("");
-  set(parts.old, { d: shown ? bars(heard.own, (week) => week !== right) : "" });
-  set(parts.new, { d: shown ? bars(heard.own, (week) => week === right) : "" });
-  set(parts.best, { d: shown && said.best >= 0 ? bar(heard.own[said.best], said.best) : "" });
-  set(parts.other, { d: shown ? `M${LEFT} ${tenth(y(heard.other.loud))}H${end}` : "" });
-  set(parts.axis, { d: `M${LEFT} ${tenth(y(0))}H${end}` });
-  set(parts.ghost, { d: shown && view.ghost && name < view.ghost.state.names ? caps(loudness(view.ghost, parts.rule, name).own) : "" });
-  set(parts.yours, { d: mine ? bars(Array.from(mine.own), () => true) : "" });
-  const marks = shown ? [...new Set([0, ...(top < 6 ? [1] : []), ...ticks(0, top, 2).filter((mark) => mark > 0.3 * top)])] : [0];
-  set(parts.hair, { d: marks.map((mark) => `M${LEFT} ${tenth(y(mark))}H${end}`).join("") });
-  content.push([LEFT, parts.top - 12, RULES[parts.rule], "start", `nl-rule${4 * parts.rule}`]);
-  content.push(...marks.map((mark) => [LEFT - 6, y(mark) + 4, String(mark), "end", "nl-tick"]));
-  if (!shown) return;
-  content.push([end + 6, y(heard.other.loud) + 4, "loudest other", "start", "nl-note"]);
-  content.push([LEFT + 44, parts.top - 12, `says ${said.text} ${said.right ? "✓" : "✗"}`, "start", "nl-says"]);
-  if (mine) content.push([wide, parts.top - 12, `yours: ${verdict(mine, state, view.facts).right ? "right ✓" : "wrong ✗"}`, "end", "nl-mine"]);
+  const heard = yours.heard(name);
+  const last = latest(state, name, state.weeks - 1);
+  const bars = heard.own.slice(0, last + 1).map((loudness, i) => bar(y, room, loudness, state.weeks === 1 ? name : i));
+  set(parts.yours, { d: bars.join("") });
+  if (yours.fresh) room.content.push([room.wide, parts.top - 12, `yours: ${verdict(heard, state, facts).right ? "right ✓" : "wrong ✗"}`, "end", "nl-mine"]);
+}
+
+function under({ step }, state, name, facts) {
+  if (state.weeks === 1) return [[LEFT - 6, UNDER, "name", "end", "nl-tick"], [LEFT + (name + 0.5) * step, UNDER, facts.people[name], "middle", "nl-tick"]];
+  const labels = [[LEFT - 6, UNDER, "week", "end", "nl-tick"]];
+  for (let week = 0; week < state.weeks; week += step >= 18 ? 1 : 2) labels.push([LEFT + (week + 0.5) * step, UNDER, String(week + 1), "middle", "nl-tick"]);
+  return labels;
 }

@@ -1,6 +1,6 @@
 /* Names whose values change every week, in a memory that adds and in one that corrects:
 
-     both:  M ← keep M        Hebb: M ← M + lr v kᵀ        Delta: M ← M + lr (v − M k) kᵀ
+     Hebb: M ← keep M + lr v kᵀ        Delta: M ← M + lr (v − M k) kᵀ
 
    Only keys are ever written, so M = Σ uᵢ kᵢᵀ, one row u a name, and what a name is told is Σ (kᵢ · k) uᵢ: keys are
    needed for their overlaps alone. rebind_model.py writes M itself, and comes out the same. */
@@ -10,7 +10,6 @@ import { clamp, normals } from "./base.js";
 export const RULES = ["Hebb", "Delta"];
 export const RUNS = 20;
 const WIDTH = 32; // features of a key and of a value
-const FIRST = 80; // of the runs: these twenty come out as two hundred do
 const STREAMS = 100; // of random numbers, for each run: its keys, what they share, then one a week
 const T975 = 2.093; // Student's t for the interval over 20 runs
 const HEAD = 8; // features that are looked at first
@@ -72,28 +71,40 @@ function overlaps(stream, { names, similarity }) {
 /* The last week in which a name got a value; a quiet one holds its first for good. */
 export const latest = ({ quiet }, name, week) => (quiet && name % Math.round(1 / quiet) === 0 ? 0 : week);
 
-/* What a name is told: the rows, each as loud as its key is like the name's. */
+/* What a name is told: the rows, each as loud as its key is like the name's. Four features at a time. */
 function tell(gram, name, rows, said, at) {
   const names = rows.length / WIDTH;
-  said.fill(0, at, at + WIDTH);
-  for (let j = 0; j < names; j++) {
-    const alike = gram[name * names + j];
-    for (let i = 0; i < WIDTH; i++) said[at + i] += alike * rows[j * WIDTH + i];
+  for (let i = 0; i < WIDTH; i += 4) {
+    let [one, two, three, four] = [0, 0, 0, 0];
+    for (let j = 0, row = i; j < names; j++, row += WIDTH) {
+      const alike = gram[name * names + j];
+      one += alike * rows[row];
+      two += alike * rows[row + 1];
+      three += alike * rows[row + 2];
+      four += alike * rows[row + 3];
+    }
+    said[at + i] = one;
+    said[at + i + 1] = two;
+    said[at + i + 2] = three;
+    said[at + i + 3] = four;
   }
 }
 
 const current = new Float64Array(WIDTH);
 
-/* One week of writes. */
+/* One week of writes. What Hebb forgets in it is carried as one factor of all rows. */
 function write(corrects, rows, gram, { rows: values }, state, week) {
-  const { names, lr, keep } = state;
+  const { names, lr } = state;
+  const keep = corrects ? 1 : state.keep;
+  let kept = 1;
   for (let name = 0; name < names; name++) {
     if (latest(state, name, week) < week) continue;
     const at = name * WIDTH;
-    if (keep < 1) for (let i = 0; i < rows.length; i++) rows[i] *= keep;
+    kept *= keep;
     if (corrects) tell(gram, name, rows, current, 0);
-    for (let i = 0; i < WIDTH; i++) rows[at + i] += lr * (values[at + i] - (corrects ? current[i] : 0));
+    for (let i = 0; i < WIDTH; i++) rows[at + i] += lr * (values[at + i] / kept - (corrects ? current[i] : 0));
   }
+  if (kept < 1) for (let i = 0; i < rows.length; i++) rows[i] *= kept;
 }
 
 /* Is a name's latest value louder in its answer than all others that were written? Its own old ones are asked first. A
@@ -103,14 +114,16 @@ function comesFirst(said, name, state, values, week) {
   const mine = latest(state, name, week);
   const most = dot(said, at, values[mine].rows, at);
   const rest = tail(said, at);
-  const louder = ({ rows, tails }, other) => {
-    const head = dot(said, at, rows, other * WIDTH, 0, HEAD);
-    return head + rest * tails[other] > most && head + dot(said, at, rows, other * WIDTH, HEAD) > most;
-  };
-  for (let w = mine - 1; w >= 0; w--) if (louder(values[w], name)) return false;
+  for (let w = mine - 1; w >= 0; w--) if (louder(said, at, values[w], name, most, rest)) return false;
   for (let other = 0; other < state.names; other++)
-    if (other !== name) for (let w = latest(state, other, week); w >= 0; w--) if (louder(values[w], other)) return false;
+    for (let w = latest(state, other, week); w >= 0 && other !== name; w--)
+      if (louder(said, at, values[w], other, most, rest)) return false;
   return true;
+}
+
+function louder(said, at, { rows, tails }, other, most, rest) {
+  const head = dot(said, at, rows, other * WIDTH, 0, HEAD);
+  return head + rest * tails[other] > most && head + dot(said, at, rows, other * WIDTH, HEAD) > most;
 }
 
 function missed(said, name, value) {
@@ -122,7 +135,7 @@ function missed(said, name, value) {
 /* `note(rule, week, right, error)` hears how good both memories are at the end of every week. */
 function play(run, state, note) {
   const { names } = state;
-  const stream = STREAMS * (FIRST + run);
+  const stream = STREAMS * run;
   const gram = overlaps(stream, state);
   const values = Array.from({ length: state.weeks }, (_, week) => units(stream + 2 + week, names));
   const answers = RULES.map((_, rule) => {
@@ -146,7 +159,7 @@ function play(run, state, note) {
 // ---- all runs
 
 /* As many runs as there is time for while a hand moves. */
-const quick = ({ names, weeks }) => clamp(Math.round(30000 / (names ** 2 * weeks * (1 + weeks / 16))), 2, RUNS);
+const quick = ({ names, weeks }) => clamp(Math.round(62000 / (names ** 2 * weeks * (1 + weeks / 16))), 2, RUNS);
 
 export function begin(state) {
   const table = () => RULES.map(() => Array.from({ length: state.weeks }, () => []));
@@ -189,4 +202,9 @@ export function loudness({ answers, values, state }, rule, name) {
       if (loud > other.loud) other = { loud, name: one, week };
     }
   return { own, other };
+}
+
+/* How loud every name's first value is in the last answer to a name. */
+export function everyone({ answers, values, state }, rule, name) {
+  return Array.from({ length: state.names }, (_, other) => dot(answers[rule], name * WIDTH, values[0].rows, other * WIDTH));
 }

@@ -1,6 +1,6 @@
 """What Rebind computes: names whose values change every week, in a memory that adds and in one that corrects.
 
-    both:   M ← keep M          Hebb: M ← M + lr v kᵀ          Delta: M ← M + lr (v − M k) kᵀ
+    Hebb: M ← keep M + lr v kᵀ          Delta: M ← M + lr (v − M k) kᵀ
 
 The stream is that of `nl.tasks.rebinding`, drawn by seeded.py, so that the browser has the same one; the rules and both
 measures are the package's. Names that are quiet hold their first value for good, and nobody writes it again.
@@ -9,7 +9,7 @@ rebind_model.js computes the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -20,15 +20,14 @@ from ..seeded import normals
 
 WIDTH = 32  # features of a key and of a value
 RUNS = 20
-FIRST = 80  # of the runs: these twenty come out as two hundred do, where the first twenty are hard on Hebb
 _STREAMS = 100  # of random numbers, for each run: its keys, what they share, then one a week
 
 Write = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 
 
-def hebb(M: np.ndarray, key: np.ndarray, value: np.ndarray, lr: float) -> np.ndarray:
-    """Add the pair: (..., d_value, d_key)."""
-    return M + lr * value[..., :, None] * key[..., None, :]
+def hebb(M: np.ndarray, key: np.ndarray, value: np.ndarray, lr: float, keep: float = 1.0) -> np.ndarray:
+    """Keep a part, and add the pair: (..., d_value, d_key)."""
+    return keep * M + lr * value[..., :, None] * key[..., None, :]
 
 
 def delta(M: np.ndarray, key: np.ndarray, value: np.ndarray, lr: float) -> np.ndarray:
@@ -37,16 +36,23 @@ def delta(M: np.ndarray, key: np.ndarray, value: np.ndarray, lr: float) -> np.nd
 
 
 @cache
+def _stream(stream: int) -> tuple[Iterator[float], list[np.ndarray]]:
+    return normals(stream), []
+
+
 def _units(stream: int, count: int) -> np.ndarray:
     """Directions drawn evenly, (count, WIDTH); a longer draw begins with the shorter one."""
-    drawn = np.fromiter(islice(normals(stream), count * WIDTH), float).reshape(count, WIDTH)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    draws, rows = _stream(stream)
+    while len(rows) < count:
+        row = np.fromiter(islice(draws, WIDTH), float, WIDTH)
+        rows.append(row / np.linalg.norm(row))
+    return np.array(rows[:count])
 
 
 def pairs(state: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Keys (run, name, WIDTH) and what they hold, (run, week, name, WIDTH)."""
     names, weeks, shared = state["names"], state["weeks"], state["similarity"]
-    streams = [_STREAMS * run for run in range(FIRST, FIRST + RUNS)]
+    streams = [_STREAMS * run for run in range(RUNS)]
     own = np.stack([_units(stream, names) for stream in streams])
     common = np.stack([_units(stream + 1, 1) for stream in streams])
     keys = (1 - shared) ** 0.5 * own + shared**0.5 * common
@@ -73,8 +79,8 @@ def answers(
     given, said = (same(keys), same(values)), np.empty_like(values)
     for week, busy in enumerate(written(state)):
         for name in busy.nonzero()[0]:
-            key, value = given[0][..., name, :] + 0, given[1][..., week, name, :] + 0  # copies, should it change them
-            M = write(state["keep"] * M, key, value, state["lr"])
+            key = given[0][..., name, :] + 0  # a copy, should it be changed: it comes again
+            M = write(M, key, given[1][..., week, name, :], state["lr"])
         said[..., week, :, :] = keys @ np.swapaxes(np.asarray(M, dtype=float), -1, -2)
     return said
 

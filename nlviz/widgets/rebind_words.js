@@ -18,7 +18,8 @@ export function verdict({ own, other }, state, facts) {
   const name = asked(state);
   const right = latest(state, name, state.weeks - 1);
   const best = own.reduce((most, loud, week) => (loud > (own[most] ?? -Infinity) ? week : most), 0);
-  if (other.loud > own[best]) return { text: `${facts.people[other.name]}’s value of week ${other.week + 1}`, right: false, best: -1 };
+  const when = state.weeks > 1 ? ` of week ${other.week + 1}` : "";
+  if (other.loud > own[best]) return { text: `${facts.people[other.name]}’s value${when}`, right: false, best: -1 };
   return { text: best === right ? "the right value" : `the old value of week ${best + 1}`, right: best === right, best };
 }
 

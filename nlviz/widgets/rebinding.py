@@ -15,7 +15,7 @@ import numpy as np
 
 from .base import Widget
 from .rebind_model import RUNS, WIDTH, answers, delta, hebb, loudness, measured, pairs
-from .still import lines
+from .still import bars, lines
 
 WEEKS = tuple(range(1, 17))
 NAMES = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
@@ -25,12 +25,12 @@ KEEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99
 QUIET = (0.0, 0.25, 0.5)
 METRICS = ("right", "error")
 GUESSES = ("", "all", "half", "tenth")
-PEOPLE = (
+_FIRST_NAMES = (
     "Ada Ben Cem Dia Eli Fay Gus Hua Ian Joy Kim Leo Mia Noa Oda Pia Quin Rui Sam Tao Una Vic Wen Xia Yan Zoe Abe Bea "
     "Cai Dov Eva Finn Gia Hal Ida Jan Kai Lea Max Nia Olu Pam Raj Rita Sol Tea Uma Val Wim Yui Zia Amy Bo Cleo Dan Emi "
     "Flo Gil Hana Ivo Jin Kofi Lin Moe"
-).split()
-RULES = {"Hebb": hebb, "Delta": delta}
+)
+PEOPLE = tuple(_FIRST_NAMES.split())
 
 
 def percent(share: float) -> str:
@@ -115,7 +115,7 @@ class Rebind(Widget):
             "yours_error": error.mean(0),
             "yours_own": np.array([own for own, _ in heard]),
             "yours_other": np.array([other for _, other in heard]),
-            "yours_at": np.array([state[key] for key in ("names", "weeks", "lr", "similarity", "keep", "quiet")]),
+            "yours_at": np.array([state[key] for key in ("names", "weeks", "lr", "similarity", "quiet")]),
         }
         return {name: np.clip(array, -1e30, 1e30) for name, array in arrays.items()}
 
@@ -124,7 +124,8 @@ class Rebind(Widget):
         key = json.dumps({key: value for key, value in self.state.items() if key not in ("metric", "asked", "guess")})
         if getattr(self, "_played", ("",))[0] != key:
             keys, values = pairs(self.state)
-            said = {name: answers(self.state, rule, keys, values) for name, rule in RULES.items()}
+            rules = {"Hebb": partial(hebb, keep=self.state["keep"]), "Delta": delta}
+            said = {name: answers(self.state, rule, keys, values) for name, rule in rules.items()}
             made = {name: (*measured(self.state, one, values), one[0]) for name, one in said.items()}
             self._played = key, made
         return self._played[1]
@@ -151,19 +152,18 @@ class Rebind(Widget):
         own, (loud, other, week) = loudness(self.state, said, values, name)
         best = int(np.nanargmax(own))
         if loud > own[best]:
-            return f"{PEOPLE[other]}’s value of week {week + 1}"
+            return f"{PEOPLE[other]}’s value" + (f" of week {week + 1}" if self.state["weeks"] > 1 else "")
         right = int(np.isfinite(own).sum()) - 1
         return "the right value" if best == right else f"the old value of week {best + 1}"
 
     def picture(self) -> str:
         """Both memories by week; before the bet the first week alone."""
-        state = self.state
-        shown = state["weeks"] if state["guess"] else 1
-        if state["metric"] == "right":
-            rows = [right.mean(0)[:shown] / state["names"] for right, _, _ in self.played().values()]
-        else:
-            rows = [error.mean(0)[:shown] for _, error, _ in self.played().values()]
-        return lines([rows[0], np.full(shown, np.nan), np.full(shown, np.nan), np.full(shown, np.nan), rows[1]], alt=self.summary())
+        which, scale = ((0, self.state["names"]), (1, 1))[self.state["metric"] == "error"]
+        hebb, delta = (one[which].mean(0) / scale for one in self.played().values())
+        if self.state["weeks"] == 1 or not self.state["guess"]:
+            return bars(np.array([hebb[0], delta[0]]), top=max(1, hebb[0]), alt=self.summary())
+        unseen = np.full_like(hebb, np.nan)  # the colours between theirs
+        return lines([hebb, unseen, unseen, unseen, delta], alt=self.summary())
 
 
 def _ask(fn: Callable[..., Any], M: Any, key: Any, value: Any, lr: float) -> Any:
@@ -180,13 +180,12 @@ def rebind(fn: Callable[..., Any] | None = None, like: Any = None, **state: Any)
 
     Args:
         fn: your `delta_write(M, key, value, lr) -> M`, with M `(32, 32)`, (d_value, d_key), and key and value `(32,)`
-            of norm 1: it writes the same weeks, and is drawn dashed. `keep` is applied before it is called. It is
-            given numpy arrays.
+            of norm 1: it writes the same weeks, and is drawn dashed. It is given numpy arrays.
         like: a tensor, if your function needs tensors: it then gets tensors of its dtype and device.
-        state: `weeks` (1 to 16), `names` (8 to 64), `similarity` of keys (0 to 0.9), `lr` (0.1 to 1.5), `keep` (0.5 to
-            1, at every write), `quiet` (0, 0.25 or 0.5: the share of names that keep their first value and are not
-            written again), `metric` ("right", "error"), `asked` (which name, from 0), `guess`; `strict=True` raises
-            what goes wrong in `fn`.
+        state: `weeks` (1 to 16), `names` (8 to 64), `similarity` of keys (0 to 0.9), `lr` (0.1 to 1.5), `keep`
+            (0.5 to 1, what Hebb keeps of itself at every write), `quiet` (0, 0.25 or 0.5: the share of names
+            that keep their first value and are not written again), `metric` ("right", "error"), `asked` (which
+            name, from 0), `guess`; `strict=True` raises what goes wrong in `fn`.
 
     Raises:
         ValueError: for settings out of range; it lists what there is.
@@ -195,7 +194,7 @@ def rebind(fn: Callable[..., Any] | None = None, like: Any = None, **state: Any)
 
     >>> widget = rebind(weeks=1, names=64)
     >>> widget.summary()[:109]
-    '64 names get one value each; the right value comes first for 82 % of them in Hebb and 47 % in Delta, with squ'
+    '64 names get one value each; the right value comes first for 82 % of them in Hebb and 45 % in Delta, with squ'
     >>> widget.code()
     nl.widgets.rebind(weeks=1, names=64)
     """
