@@ -15,7 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("build", help="build the notebooks from their masters", add_help=False)
     commands.add_parser(
         "bench",
-        help="speed of our layers beside their peers; bench optim: of optimizers; bench clocks: what clocks add",
+        help="speed of our layers beside their peers; bench generation: token by token; bench optim: of optimizers; "
+        "bench clocks: what clocks add",
         add_help=False,
     )
     commands.add_parser("experiments", help="run long experiments and keep their Traces", add_help=False)

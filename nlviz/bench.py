@@ -1,4 +1,4 @@
-"""`python -m nlviz bench`: our layers, a yardstick and a peer, measured in one run.
+"""`python -m nlviz bench`: our layers, a yardstick and a peer, measured in one run; `bench generation`: token by token.
 
 The floor beside each row is what its arithmetic alone would take: the operations of the usual algorithm, three times as
 many with backward, at the rate that a large product of matrices reaches in the same moment.
@@ -11,21 +11,25 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .lab.generation import generation_table, per_token
 from .lab.speed import Runner, race
-from .memory import DGD, Delta, Rule, Titans, scan
+from .memory import DGD, Attention, Deep, Delta, Hebb, Omega, Rule, Titans, scan
 from .nested import AttentionLayer, Hope, HopeAttention, MemoryLayer, SelfModifyingTitans
 from .nested.layers.layer import unit
 from .runtime import need, project
 from .trace import Trace
 
 HEAD, HIDDEN, CHUNK = 128, 256, 64  # features of a head, units of an MLP memory, tokens computed at once
+WINDOW = 8  # pairs that a step of Omega corrects
 FORGETS = 0.999  # keep; with 0.99 the weights of an MLP would fade to nothing within these lengths
 SECOND = {"cpu": "CPU second", "wall": "second"}
 YARDSTICK, REFRESHED = "attention", "titans-pytorch, refreshed"
@@ -49,11 +53,7 @@ class Alone(nn.Module):
 
 
 def rows(peer: bool = True) -> dict[str, Runner]:
-    """Who takes part: memories in whole layers with heads of 128, the delta rule also alone; MLPs are 128-256-128, and
-    128-128-128 in self-modifying Titans; Hope has three levels of four times the width.
-
-    FLOPs are counted as for DeltaNet (Yang et al. 2024a) and Titans (Behrouz et al. 2025) in chunks: of a head and a
-    token, forward, and of the layer's projections around it.
+    """Who takes part: `layers`, the delta rule also alone, and the peer.
 
     Args:
         peer: whether `titans-pytorch` takes part: `NeuralMemory` with its defaults but for the MLP's width and steps
@@ -63,32 +63,60 @@ def rows(peer: bool = True) -> dict[str, Runner]:
     Raises:
         ModuleNotFoundError: with a peer that is not installed.
     """
-    d, C, h = HEAD, CHUNK, HIDDEN
-    loop, delta, titans = 6 * d * d, 10 * C * d + C * C / 3 + 6 * d * d, 4 * C * d + 10 * d * d
-    mlp = 22 * d * h + 3 * C * (d + h)  # 4 to recall, 2 to push back, 8 to read and 8 to write weights and momentum
-    five = 110 * d * d + 30 * C * d + 10 * C * d + 2 * C * C  # memories with d hidden units, read and written
-    forgets, gated = Titans(keep=FORGETS), Delta(keep=FORGETS)
-    memories = {
-        "Delta, loop": Runner(partial(_layer, Delta(), None), _flops(10, loop), longest=2048),
-        "Delta": Runner(partial(_layer, Delta(), C), _flops(10, delta)),
-        "Delta, gated": Runner(partial(_layer, gated, C), _flops(10, delta)),
-        "DGD": Runner(partial(_layer, DGD(), C), _flops(10, delta)),
-        "Titans, matrix": Runner(partial(_layer, forgets, C), _flops(10, titans)),
-        "Titans, MLP": Runner(partial(_layer, Titans(keep=FORGETS, hidden=h), C), _flops(10, mlp)),
-        "Delta alone, loop": Runner(lambda _: Alone(Delta(), None), _flops(0, loop), longest=2048),
-        "Delta alone": Runner(lambda _: Alone(Delta(), C), _flops(0, delta)),
-        "SelfModifyingTitans": Runner(lambda d: SelfModifyingTitans(d, d // HEAD, chunk=C), _flops(4, five)),
-        "Hope": Runner(lambda d: Hope(d, heads=d // HEAD, chunk=C), _flops(52, five)),
-        "HopeAttention": Runner(lambda d: HopeAttention(d, heads=d // HEAD), lambda T, d: 56 * d * d + 2 * T * d),
-        YARDSTICK: Runner(lambda d: AttentionLayer(d, d // HEAD), lambda T, d: 8 * d * d + 2 * T * d),
+    d, C = HEAD, CHUNK
+    alone = {
+        "Delta alone, loop": Runner(lambda _: Alone(Delta(), None), _flops(0, 6 * d * d), longest=2048),
+        "Delta alone": Runner(lambda _: Alone(Delta(), C), _flops(0, 10 * C * d + C * C / 3 + 6 * d * d)),
     }
     if not peer:
-        return memories
-    theirs = _flops(6, 14 * d * h)  # only the weights are read, and nothing inside a chunk
+        return layers() | alone
+    theirs = _flops(6, 14 * d * HIDDEN)  # only the weights are read, and nothing inside a chunk
     build = need("titans_pytorch", extra="bench").NeuralMemory
-    return memories | {
+    peers = {
         "titans-pytorch": Runner(partial(_peer, build, None), theirs),
         REFRESHED: Runner(partial(_peer, build, 128), theirs),
+    }
+    return layers() | alone | peers
+
+
+def layers(together: int = CHUNK) -> dict[str, Runner]:
+    """Every memory rule in a whole layer with heads of 128, self-modifying Titans, both Hopes, and attention.
+
+    MLPs are 128-256-128, and 128-128-128 in self-modifying Titans; Hope has three levels of four times the width.
+    FLOPs are counted as for DeltaNet (Yang et al. 2024a) and Titans (Behrouz et al. 2025) in chunks: of a head and a
+    token, forward, and of the layer's projections around it.
+
+    Args:
+        together: how many tokens of a chunk come in one call, for the FLOPs; 1 where they come one by one.
+    """
+    d, C, h = HEAD, together, HIDDEN
+    hebb, deep, titans = 4 * C * d + 4 * d * d, 4 * C * d + 6 * d * d, 4 * C * d + 10 * d * d
+    loop, delta = 6 * d * d, 10 * C * d + C * C / 3 + 6 * d * d
+    past = C + WINDOW - 1  # pairs whose gradients a chunk of Omega takes
+    omega = 4 * d * d * past / C + 2 * d * d + 4 * d * past + 2 * C * past
+    deep_mlp = 14 * d * h + 4 * C * (d + h)  # 4 to recall, 2 to push back, 4 to read and 4 to write weights
+    titans_mlp = 22 * d * h + 3 * C * (d + h)  # 8 to read and 8 to write weights and momentum
+    five = 110 * d * d + 30 * C * d + 10 * C * d + 2 * C * C  # memories with d hidden units, read and written
+    forgets = Titans(keep=FORGETS)
+    rules: dict[str, tuple[Rule, float]] = {
+        "Hebb": (Hebb(), hebb),
+        "Delta": (Delta(), delta),
+        "Delta, gated": (Delta(keep=FORGETS), delta),
+        "DGD": (DGD(), delta),
+        "Deep, matrix": (Deep(), deep),
+        "Deep, MLP": (Deep(hidden=h), deep_mlp),
+        "Titans, matrix": (forgets, titans),
+        "Titans, MLP": (replace(forgets, hidden=h), titans_mlp),
+        "Omega, matrix": (Omega(window=WINDOW), omega),
+        "Attention, 64 pairs": (Attention(window=64), 4 * 64 * d),
+    }
+    return {
+        "Delta, loop": Runner(partial(_layer, Delta(), None), _flops(10, loop), longest=2048),
+        **{name: Runner(partial(_layer, rule, CHUNK), _flops(10, head)) for name, (rule, head) in rules.items()},
+        "SelfModifyingTitans": Runner(lambda d: SelfModifyingTitans(d, d // HEAD, chunk=CHUNK), _flops(4, five)),
+        "Hope": Runner(lambda d: Hope(d, heads=d // HEAD, chunk=CHUNK), _flops(52, five)),
+        "HopeAttention": Runner(lambda d: HopeAttention(d, heads=d // HEAD), lambda T, d: 56 * d * d + 2 * T * d),
+        YARDSTICK: Runner(lambda d: AttentionLayer(d, d // HEAD), lambda T, d: 8 * d * d + 2 * T * d),
     }
 
 
@@ -134,6 +162,8 @@ def table(trace: Trace, T: int, d_model: int, batch: int) -> Iterator[str]:
 
 def main(argv: Sequence[str]) -> int:
     """Measure, print, draw; gives the exit status."""
+    if argv[:1] == ["generation"]:
+        return generation(argv[1:])
     parser = argparse.ArgumentParser(prog="nlviz bench", description="Speed and memory: layers, a yardstick, a peer.")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where layers run")
     parser.add_argument("--quick", action="store_true", help="width 128 and batch 1 only")
@@ -177,15 +207,38 @@ def main(argv: Sequence[str]) -> int:
                 print("", *table(trace, T, d_model, batch), sep="\n")
     path.with_suffix(".svg").write_text(draw(trace, widths[0], batches[0]).svg(), "utf8")
     print(f"\nThe Trace is in {path}, its picture beside it.")
+    print("What tokens cost that come one by one, with a state that is carried: python -m nlviz bench generation")
     if stopped:
         print("Stopped: what was measured is kept, and the same command goes on with it.")
         return 130
     if given.store:
-        stored = project() / "data" / "results" / path.name
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, stored)
-        print(f"Stored as {stored}.")
+        _store(path)
     return 0
+
+
+def generation(argv: Sequence[str]) -> int:
+    """`python -m nlviz bench generation`: what a token costs that comes alone; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="nlviz bench generation", description="A token at a time: seconds and state.")
+    parser.add_argument("--store", action="store_true", help="put the Trace into data/results/ as well")
+    given = parser.parse_args(argv)
+    bar = partial(need("tqdm", extra="course").tqdm, desc="about a minute each")
+    try:
+        trace = per_token(layers(together=1), watch=bar, command="python -m nlviz bench generation")
+    except KeyboardInterrupt:
+        print("Stopped: nothing is kept, for the least of all tries counts.")
+        return 130
+    path = trace.save(project() / ".nlviz" / "bench_generation.npz")
+    print(*generation_table(trace, YARDSTICK), f"\nThe Trace is in {path}.", sep="\n")
+    if given.store:
+        _store(path)
+    return 0
+
+
+def _store(path: Path) -> None:
+    stored = project() / "data" / "results" / path.name
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, stored)
+    print(f"Stored as {stored}.")
 
 
 def _room(device: str) -> float:

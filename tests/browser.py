@@ -3,15 +3,17 @@
 A test module asks for them with `pytest_plugins = ("browser",)`; its tests carry `pytest.mark.browser` and
 `pytest.mark.xdist_group("browser")`, so that one worker has them all.
 
-    page = browser.open(path_of_a_static_page)     no network there
+    page = show(widget)                            a page of it alone, without a network; closed after the test
+    page = opened(widget)                          the same, closed after the module
     page = lab.open(path_of_a_notebook)            a copy of it, in JupyterLab
     run_all(page)                                  Run > Run All Cells, and wait; raises what a cell raised
-    page.problems, page.offsite                    console errors; requests that left the machine
+    clean(page)                                    it logged no error, and no request left the machine
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -24,11 +26,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from nlviz.widgets.pages import page as write_page
 
 FLAGS = (
     "--no-sandbox",
@@ -57,7 +61,7 @@ def chromium() -> str | None:
 
 
 class Browser(contextlib.AbstractContextManager):
-    """One headless Chromium; every page opened in it is a fresh visitor."""
+    """One headless Chromium. A closed page is kept for the next one: to open a fresh one takes four times as long."""
 
     def __init__(self, program: str) -> None:
         self.program = program
@@ -67,7 +71,8 @@ class Browser(contextlib.AbstractContextManager):
 
         self.driver = sync_playwright().start()
         self.program_running = self.driver.chromium.launch(executable_path=self.program, args=list(FLAGS))
-        self.contexts: list[Any] = []
+        self.used: list[Any] = []
+        self.free: dict[bool, list[Any]] = {True: [], False: []}
         return self
 
     def open(
@@ -80,27 +85,33 @@ class Browser(contextlib.AbstractContextManager):
         offline: bool = True,
     ) -> Any:
         """A page: a file on a machine without a network, or an address of this machine."""
-        context = self.program_running.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce" if still else "no-preference",
-            offline=offline,
+        page = self.free[offline].pop() if self.free[offline] else self._page(offline)
+        self.used.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(
+            color_scheme="dark" if dark else "light", reduced_motion="reduce" if still else "no-preference"
         )
-        self.contexts.append(context)
-        page = context.new_page()
-        page.problems, page.offsite = [], []
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("request", lambda asked: page.offsite.append(asked.url) if not asked.url.startswith(OURS) else None)
         page.goto(where.as_uri() if isinstance(where, Path) else where, wait_until="domcontentloaded")
         return page
 
+    def _page(self, offline: bool) -> Any:
+        page = self.program_running.new_context(offline=offline).new_page()
+        page.offline, page.problems, page.offsite = offline, [], []
+        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("request", lambda asked: page.offsite.append(asked.url) if not asked.url.startswith(OURS) else None)
+        return page
+
     def close_pages(self) -> None:
-        while self.contexts:
-            self.contexts.pop().close()
+        while self.used:
+            page = self.used.pop()
+            if page.is_closed():
+                continue
+            page.goto("about:blank")  # what the old document has yet to say is no problem of the next
+            page.problems, page.offsite = [], []
+            self.free[page.offline].append(page)
 
     def __exit__(self, *trouble: object) -> None:
-        self.close_pages()
         self.program_running.close()
         self.driver.stop()
 
@@ -217,17 +228,20 @@ def run_all(page: Any, seconds: int = 500) -> None:
 # picture does. A message posted while a frame is made is delivered when that frame is on its way to the screen.
 _PROBE = """(look) => {
   const see = new Function(`return ${look}`);
+  window.probe?.abort();
+  const { signal } = (window.probe = new AbortController());
   window.moves = [];
   document.addEventListener("keydown", () => {
     const pressed = performance.now();
     const before = see();
     const channel = new MessageChannel();
     channel.port1.onmessage = () => {
+      if (signal.aborted) return;
       if (see() !== before) window.moves.push(performance.now() - pressed);
       else requestAnimationFrame(() => channel.port2.postMessage(0));
     };
     requestAnimationFrame(() => channel.port2.postMessage(0));
-  }, true);
+  }, { capture: true, signal });
 }"""
 
 
@@ -245,6 +259,38 @@ def slider_to_pixels(page: Any, control: Any, look: str, moves: int = 20) -> dic
         "p90": times[round(0.9 * (len(times) - 1))],
         "highest": times[-1],
     }
+
+
+def clean(page: Any) -> None:
+    """No error in the console, and no request that left the machine."""
+    assert page.problems == []
+    assert page.offsite == []
+
+
+# Goes through states and gives what is then said below; a page waits with that until the hand has come to rest.
+_SAID = """async (told) => {
+  const { view } = document.querySelector('.nl');
+  const later = window.setTimeout;
+  window.setTimeout = (what, wait, ...more) => later(what, 0, ...more);
+  const said = () => document.querySelector('.nl-summary').textContent;
+  const all = [];
+  for (const [state, words] of told) {
+    view.change(state);
+    for (let i = 0; i < 250 && said() !== words; i++) await new Promise((done) => later(done, 20));
+    all.push(said());
+  }
+  window.setTimeout = later;
+  return all;
+}"""
+
+
+def says_what_python_says(page: Any, widget: Any, states: list[dict[str, Any]]) -> None:
+    """In every state the sentence below the picture is the widget's summary."""
+    told = []
+    for state in states:
+        widget.state = state
+        told.append((widget.state, widget.summary()))
+    assert page.evaluate(_SAID, told) == [words for _, words in told]
 
 
 def _missing(what: str) -> None:
@@ -269,6 +315,39 @@ def _one_browser() -> Iterator[Browser]:
 def browser(_one_browser: Browser) -> Iterator[Browser]:
     """The session's Chromium; pages a test opened are closed after it."""
     yield _one_browser
+    _one_browser.close_pages()
+
+
+def _shows(browser: Browser, folder: Path) -> Callable[..., Any]:
+    numbers = itertools.count()
+
+    def show(*widgets: Any, **page: Any) -> Any:
+        path = folder / f"{next(numbers)}.html"
+        if len(widgets) == 1:
+            write_page(widgets[0], path, "A widget")
+        else:
+            path.write_text("<!doctype html><meta charset=utf-8>" + "".join(one.html() for one in widgets), "utf8")
+        shown = browser.open(path, **page)
+        shown.wait_for_function(
+            "(count) => document.querySelectorAll('.nl-summary:not(:empty)').length === count", arg=len(widgets)
+        )
+        return shown
+
+    return show
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Callable[..., Any]:
+    """show(widget, ..., width=, height=, dark=, still=): one page with them, where there is no network."""
+    return _shows(browser, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def opened(_one_browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """opened(widget, ...): the same for many tests of a module, which then does without `show` and `lab`."""
+    yield _shows(_one_browser, tmp_path_factory.mktemp("widgets"))
+    for page in _one_browser.used:
+        clean(page)
     _one_browser.close_pages()
 
 

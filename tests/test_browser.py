@@ -1,17 +1,16 @@
-"""Widgets in a real Chromium: on plain pages without a kernel or a network, and in JupyterLab."""
+"""Widgets in a real Chromium, on plain pages without a kernel or a network."""
 
 from __future__ import annotations
 
 import itertools
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 import torch
+from browser import clean, says_what_python_says, slider_to_pixels
 
 import nlviz as nl
 
@@ -69,23 +68,6 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Callable[..., Any]:
-    """show(widget, ...): its page, opened where there is no network."""
-
-    def opened(widget: Any, **page: Any) -> Any:
-        shown = browser.open(nl.widgets.page(widget, tmp_path / "page.html", "A widget"), **page)
-        shown.wait_for_selector(".nl-summary:not(:empty)")
-        return shown
-
-    return opened
-
-
-def clean(page: Any) -> None:
-    assert page.problems == []
-    assert page.offsite == []
-
-
 # ---- every widget
 
 
@@ -133,11 +115,8 @@ def test_tab_reaches_every_control(show: Any, name: str) -> None:
     assert len(reached) == stops
 
 
-def test_two_on_one_page_do_not_couple(browser: Any, name: str, tmp_path: Path) -> None:
-    path = tmp_path / "two.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8>{MAKERS[name]().html()}{MAKERS[name]().html()}", "utf8")
-    page = browser.open(path)
-    page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
+def test_two_on_one_page_do_not_couple(show: Any, name: str) -> None:
+    page = show(MAKERS[name](), MAKERS[name]())
     second = "JSON.stringify(document.querySelectorAll('.nl')[1].view.state)"
     before = page.evaluate(second)
     first = page.locator(".nl").first
@@ -165,12 +144,7 @@ def test_it_follows_the_theme(show: Any, name: str) -> None:
 def test_what_is_said_below_is_what_python_says(show: Any, name: str) -> None:
     widget = MAKERS[name]()
     page = show(widget)
-    for state in some_states(name, 6):
-        widget.state = state
-        page.evaluate("(state) => document.querySelector('.nl').view.change(state)", widget.state)
-        page.wait_for_function(
-            "(words) => document.querySelector('.nl-summary').textContent === words", arg=widget.summary(), timeout=5000
-        )
+    says_what_python_says(page, widget, some_states(name, 6))
     clean(page)
 
 
@@ -227,24 +201,30 @@ def some_states(name: str, count: int) -> list[dict[str, Any]]:
     return made
 
 
-DRIVE = """async (state) => {
+# Drives a widget through all states in one call; of each the numbers, and what is broken.
+DRIVE = """async (states) => {
   const { view } = document.querySelector('.nl');
-  view.change(state);
-  await new Promise(requestAnimationFrame);
-  const drawn = [...document.querySelectorAll('.nl *')].flatMap((one) => [...one.attributes].map((a) => a.value));
   const plain = (value) => ArrayBuffer.isView(value) ? Array.from(value)
     : value && typeof value === 'object' && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]))
       : Array.isArray(value) ? value.map(plain) : value;
-  const broken = drawn.filter((one) => /NaN|undefined|Infinity/.test(one));
-  return { data: plain(view.data), W: plain(view.W), broken };
+  const found = [];
+  for (const state of states) {
+    view.change({ ...state });
+    await new Promise(requestAnimationFrame);
+    const drawn = [...document.querySelectorAll('.nl *')].flatMap((one) => [...one.attributes].map((a) => a.value));
+    const broken = drawn.filter((one) => /NaN|undefined|Infinity/.test(one));
+    const answered = [...document.querySelectorAll('.nl-why')].filter((one) => one.checkVisibility()).length;
+    found.push({ data: plain(view.data), W: plain(view.W), broken, answered });
+  }
+  return found;
 }"""
 
 
 def taught(images: np.ndarray, labels: np.ndarray, shown: list[int], called: list[int], lr: float) -> Any:
     """The layer once more, one plain step after the other: sizes of the surprises, W after each step, right ones."""
     W = np.zeros((CLASSES, 64))
-    sizes, memories, right = [], [W], [int((labels == 0).sum())]
+    sizes, memories = [], [W]
     for image, label in zip(shown, called, strict=True):
         logits = W @ images[image]
         said = np.exp(logits - logits.max())
@@ -252,8 +232,8 @@ def taught(images: np.ndarray, labels: np.ndarray, shown: list[int], called: lis
         W = W - lr * surprise[:, None] * images[image][None, :]
         sizes.append(np.sqrt(np.sum(surprise**2)))
         memories.append(W)
-        right.append(int((np.argmax(images @ W.T, axis=1) == labels).sum()))
-    return np.array(sizes), memories, right
+    right = (np.argmax(images @ np.array(memories).mT, axis=2) == labels).sum(1)
+    return np.array(sizes), memories, right.tolist()
 
 
 def test_the_reference_is_gradient_descent() -> None:
@@ -278,10 +258,9 @@ def test_the_ledger_computes_what_numpy_computes(show: Any) -> None:
     widget = a_ledger()
     images, labels = (one.double().numpy() for one in digits())
     page = show(widget)
-    for state in corners("ledger") + some_states("ledger", 24):
+    states = [{**widget.state, **state} for state in corners("ledger") + some_states("ledger", 24)]
+    for state, got in zip(states, page.evaluate(DRIVE, states), strict=True):
         widget.state = state
-        state = widget.state
-        got = page.evaluate(DRIVE, state)
         shown, called = widget.stream()
         assert got["data"]["shown"] == shown
         assert got["data"]["called"] == called
@@ -297,8 +276,8 @@ def test_the_player_shows_the_trace(show: Any) -> None:
     trace = a_trace()
     widget = a_player()
     page = show(widget)
-    for state in corners("player") + some_states("player", 24):
-        got = page.evaluate(DRIVE, state)
+    states = corners("player") + some_states("player", 24)
+    for state, got in zip(states, page.evaluate(DRIVE, states), strict=True):
         chosen = trace.select(method=state["method"])
         accuracy = chosen.select(lr=state["lr"])["accuracy"]
         lines, errors, memory = got["data"]["tracks"]
@@ -313,11 +292,11 @@ def test_the_player_shows_the_trace(show: Any) -> None:
 
 def test_the_quiz_counts(show: Any) -> None:
     page = show(a_quiz())
-    for state in corners("quiz") + some_states("quiz", 24):
-        got = page.evaluate(DRIVE, state)
+    states = corners("quiz") + some_states("quiz", 24)
+    for state, got in zip(states, page.evaluate(DRIVE, states), strict=True):
         assert got["data"]["marks"] == [answer == 1 for answer in state["answers"] if answer >= 0]
         assert got["broken"] == []
-        assert page.locator(".nl-why:visible").count() == sum(answer >= 0 for answer in state["answers"])
+        assert got["answered"] == sum(answer >= 0 for answer in state["answers"])
     clean(page)
 
 
@@ -327,7 +306,7 @@ def test_every_preset_is_marked_and_draws(show: Any) -> None:
     for chip in chips.all()[:-1]:
         chip.press("Enter")
         page.wait_for_function("(one) => one.getAttribute('aria-pressed') === 'true'", arg=chip.element_handle())
-        assert page.evaluate(DRIVE, {"step": 5})["broken"] == []
+        assert page.evaluate(DRIVE, [{"step": 5}])[0]["broken"] == []
     page.get_by_role("button", name="reset").press("Enter")
     assert page.evaluate(
         "view = document.querySelector('.nl').view, JSON.stringify(view.state) === JSON.stringify(view.start)"
@@ -438,8 +417,6 @@ def test_your_function_is_drawn_over_ours(show: Any) -> None:
 
 @pytest.mark.parametrize("name", ["ledger", "player"])
 def test_slider_to_pixels_is_measured(show: Any, name: str, record_property: Any) -> None:
-    from browser import slider_to_pixels
-
     page = show(MAKERS[name]())
     words = {"ledger": "step size", "player": "lr"}[name]
     look = "document.querySelector('.nl').querySelector('svg .nl-mild, svg .nl-bold').getAttribute('d')"
@@ -447,45 +424,3 @@ def test_slider_to_pixels_is_measured(show: Any, name: str, record_property: Any
     record_property(f"{name}: slider to pixels, ms", times)
     print(f"\n{name}: slider to pixels, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
     assert times["median"] > 0
-
-
-# ---- in JupyterLab
-
-CELL = """
-import torch
-import nlviz as nl
-
-digits = nl.tasks.digits(seed=0)
-
-def surprise(W, x, y):
-    u = torch.softmax(W @ x, dim=0)
-    u[y] -= 1
-    return u / 2
-
-w = nl.widgets.ledger(digits.x[:40], digits.y[:40], fn=surprise)
-w
-"""
-
-
-def test_the_ledger_lives_in_jupyterlab(lab: Any, tmp_path: Path, record_property: Any) -> None:
-    from browser import run_all, slider_to_pixels
-
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.strip())])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, tmp_path / "ledger.ipynb")
-    page = lab.open(tmp_path / "ledger.ipynb")
-    run_all(page)
-    page.wait_for_selector(".nl-summary:not(:empty)")
-    before = page.evaluate(LOOK)
-    mine = page.evaluate("document.querySelector('.nl-yours').getAttribute('d')")
-    slider = page.get_by_role("slider", name="step size")
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"(before) => {LOOK} !== before", arg=before)
-    # and the kernel, told of it, has run the learner's function anew
-    page.wait_for_function("(mine) => document.querySelector('.nl-yours').getAttribute('d') !== mine", arg=mine)
-    look = "document.querySelector('.nl svg .nl-mild').getAttribute('d')"
-    times = slider_to_pixels(page, slider, look)
-    record_property("ledger in JupyterLab: slider to pixels, ms", times)
-    print("\nledger in JupyterLab, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
-    clean(page)

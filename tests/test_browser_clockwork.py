@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from browser import says_what_python_says
 from test_widgets_clockwork import LOG, NAMES, STEPS, TOKENS, frequency
 
 import nlviz as nl
@@ -30,26 +31,6 @@ DRIVE = """async (state) => {
     number: document.querySelector('.nl-number').textContent,
     broken: [...drawn, ...said].filter((one) => /NaN|undefined|Infinity|null|object/.test(one)) };
 }"""
-
-
-@pytest.fixture(scope="module")
-def opened(_one_browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """opened(widget, ...): their page, where there is no network; closed when the module is done."""
-    folder, pages = tmp_path_factory.mktemp("clockwork"), []
-
-    def show(*widgets: Any, **page: Any) -> Any:
-        path = folder / f"{len(pages)}.html"
-        path.write_text("<!doctype html><meta charset=utf-8>" + "".join(one.html() for one in widgets), "utf8")
-        pages.append(_one_browser.open(path, **page))
-        count = f"document.querySelectorAll('.nl-summary:not(:empty)').length === {len(widgets)}"
-        pages[-1].wait_for_function(count)
-        return pages[-1]
-
-    yield show
-    for page in pages:
-        assert page.problems == []
-        assert page.offsite == []
-        page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +83,7 @@ def test_the_browser_finds_the_writes_that_python_finds_and_draws_sixty_states(p
 
 
 def test_what_is_said_below_is_what_python_says(page: Any) -> None:
-    widget = nl.widgets.clockwork(LOG)
-    for state in some_states(6):
-        widget.state = state
-        page.evaluate("(state) => document.querySelector('.nl').view.change(state)", widget.state)
-        page.wait_for_function(
-            "(words) => document.querySelector('.nl-summary').textContent === words", arg=widget.summary(), timeout=5000
-        )
+    says_what_python_says(page, nl.widgets.clockwork(LOG), some_states(6))
 
 
 def test_the_axis_looks_back_logarithmically(page: Any) -> None:

@@ -1,6 +1,6 @@
 """Lessons as a learner meets them: in JupyterLab, in a real Chromium, without the network.
 
-Lesson 1 whole, of the others the first screens, up to the first widget; test_notebooks.py runs them all to the end.
+The first screens of each, up to its first widget, and lesson 1 solved, whole; test_notebooks.py runs all to the end.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from browser import clean, run_all
 
 from nlviz.runtime import project
 
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("jupyterlab")]  # bes
 
 NOTEBOOKS = project() / "notebooks"
 LESSONS = sorted(path for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb") if "." not in path.stem)
-SOLVED = [NOTEBOOKS / "solutions" / "01_surprise.ipynb"]  # test_notebooks.py runs them all
+FIRST, SOLVED = (NOTEBOOKS / folder / "01_surprise.ipynb" for folder in ("", "solutions"))
 # all that a widget draws, as one text
 PICTURE = """[...document.querySelectorAll('.jp-OutputArea-output .nl')].map((one) =>
   [...one.querySelectorAll('path, rect, line, text, p, canvas')].map((part) =>
@@ -38,25 +39,16 @@ def verdicts(page: Any) -> list[str]:
 
 
 def opening(path: Path, folder: Path) -> Path:
-    """The first screens of a lesson: all cells up to its first widget."""
-    lesson = nbformat.read(path, as_version=4)
-    widgets = [i for i, cell in enumerate(lesson.cells) if cell.cell_type == "code" and "nl.widgets." in cell.source]
-    lesson.cells = lesson.cells[: widgets[0] + 1]
+    """The first screens of a lesson: all cells up to its first widget, or in lesson 1 to its first check."""
+    lesson, last = nbformat.read(path, as_version=4), "nl.check(" if path == FIRST else "nl.widgets."
+    end = next(i for i, cell in enumerate(lesson.cells) if cell.cell_type == "code" and last in cell.source)
+    lesson.cells = lesson.cells[: end + 1]
     nbformat.write(lesson, folder / path.name)
     return folder / path.name
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_runs_a_key_moves_its_picture_and_figures_follow_the_theme(
-    lab: Any, path: Path, tmp_path: Path
-) -> None:
+def a_key_moves_its_picture_and_figures_follow_the_theme(page: Any) -> None:
     """One stored picture, two themes: its ink is JupyterLab's own."""
-    from browser import run_all
-
-    whole = path.stem == "01_surprise"
-    page = lab.open(path if whole else opening(path, tmp_path), height=1000)
-    run_all(page)
-    assert any("not written yet" in verdict for verdict in verdicts(page)) == whole
     slider = page.locator(".jp-OutputArea-output .nl input[type=range]").first
     slider.scroll_into_view_if_needed()
     slider.focus()
@@ -70,17 +62,24 @@ def test_a_lesson_runs_a_key_moves_its_picture_and_figures_follow_the_theme(
     dark = page.evaluate(INKS)
     assert len(light) == len(dark)
     assert all(one != other for one, other in zip(light, dark, strict=True))
-    assert page.problems == []
-    assert page.offsite == []
+    clean(page)
 
 
-@pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
-def test_a_solved_lesson_passes_its_own_checks(lab: Any, path: Path) -> None:
-    from browser import run_all
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_opens_a_key_moves_its_picture_and_figures_follow_the_theme(
+    lab: Any, path: Path, tmp_path: Path
+) -> None:
+    page = lab.open(opening(path, tmp_path), height=1000)
+    run_all(page)
+    assert [verdict for verdict in verdicts(page) if "not written yet" in verdict] == verdicts(page)
+    assert bool(verdicts(page)) == (path == FIRST)
+    a_key_moves_its_picture_and_figures_follow_the_theme(page)
 
-    page = lab.open(path, height=1000)
+
+def test_a_solved_lesson_runs_and_passes_its_own_checks(lab: Any) -> None:
+    page = lab.open(SOLVED, height=1000)
     run_all(page)
     assert verdicts(page)
     assert all("pass" in verdict for verdict in verdicts(page))
-    assert page.problems == []
-    assert page.offsite == []
+    assert page.evaluate(INKS)
+    a_key_moves_its_picture_and_figures_follow_the_theme(page)

@@ -5,40 +5,21 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import clean, says_what_python_says, slider_to_pixels
 
 import nlviz as nl
 from nlviz.widgets.frequency_mixer import CLOCKS, FIVE, GUESSES, KEEPS, LENGTHS, PRESETS, RATES, mixer
 from nlviz.widgets.frequency_mixer_model import LIMIT, mix, playing
-from nlviz.widgets.pages import page as write_page
 
 pytest_plugins = ("browser",)
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 FAST, SLOW = (1, 0.8, 0.95), (8, 0.15, 1.0)
 VIEW = "document.querySelector('.nl').view"
-
-
-@pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Callable[..., Any]:
-    """show(widget, ...): its page, opened where there is no network."""
-
-    def opened(widget: Any, **page: Any) -> Any:
-        shown = browser.open(write_page(widget, tmp_path / "page.html", "Frequency mixer"), **page)
-        shown.wait_for_selector(".nl-summary:not(:empty)")
-        return shown
-
-    return opened
-
-
-def clean(page: Any) -> None:
-    assert page.problems == []
-    assert page.offsite == []
 
 
 def state_of(page: Any) -> dict[str, Any]:
@@ -179,12 +160,9 @@ def test_what_is_said_below_is_what_python_says(show: Any) -> None:
     widget = mixer()
     page = show(widget)
     draw = random.Random(1)
-    for state in [some_state(draw) for _ in range(8)] + [{"levels": [FAST, (64, 2.0, 1.0)]}, {"muted": [0, 1]}]:
-        widget.state = state
-        page.evaluate(f"(state) => {VIEW}.change(state)", widget.state)
-        page.wait_for_function(
-            "(words) => document.querySelector('.nl-summary').textContent === words", arg=widget.summary(), timeout=5000
-        )
+    says_what_python_says(
+        page, widget, [some_state(draw) for _ in range(8)] + [{"levels": [FAST, (64, 2.0, 1.0)]}, {"muted": [0, 1]}]
+    )
     clean(page)
 
 
@@ -478,11 +456,8 @@ def test_it_follows_the_theme(show: Any) -> None:
     clean(page)
 
 
-def test_two_on_one_page_do_not_couple(browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "two.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8>{mixer().html()}{mixer(levels=FIVE).html()}", "utf8")
-    page = browser.open(path)
-    page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
+def test_two_on_one_page_do_not_couple(show: Any) -> None:
+    page = show(mixer(), mixer(levels=FIVE))
     second = "JSON.stringify(document.querySelectorAll('.nl')[1].view.state)"
     clips = "[...document.querySelectorAll('.nl clipPath')].map((one) => one.id)"
     before = page.evaluate(second)
@@ -509,51 +484,10 @@ def test_while_the_hand_moves_it_hears_as_many_streams_as_a_frame_affords_and_al
     assert f"{streams} streams" in page.locator(".nl-said").inner_text()
 
 
-# ---- in JupyterLab
-
-CELL = """
-import numpy as np
-import nlviz as nl
-
-def level_step(M, waiting, tile, step, period, rate, keep):
-    if step % period == 0:
-        M = keep**period * M + rate * tile
-    return M, waiting
-
-w = nl.widgets.mixer(fn=level_step)
-w
-"""
-
-
-def test_in_jupyterlab_the_kernel_runs_your_function_when_a_knob_has_moved(
-    lab: Any, tmp_path: Path, record_property: Any
-) -> None:
-    import nbformat
-    from browser import run_all, slider_to_pixels
-
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.strip())])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, tmp_path / "mixer.ipynb")
-    page = lab.open(tmp_path / "mixer.ipynb", width=1400)
-    run_all(page)
-    page.get_by_text("your function: parts at step 8").wait_for()
-    knob = page.get_by_role("group", name="slow level").get_by_role("slider", name="clock")
-    knob.focus()
-    page.keyboard.press("ArrowRight")
-    page.get_by_text("your function: parts at step 16").wait_for()
-    times = slider_to_pixels(page, knob, "document.querySelector('.nl-sum').getAttribute('d')")
-    record_property("mixer in JupyterLab: slider to pixels, ms", times)
-    print("\nmixer in JupyterLab, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
-    assert page.evaluate("[...document.querySelectorAll('.nl')].every((one) => one.scrollWidth <= one.clientWidth)")
-    clean(page)
-
-
 # ---- speed: printed, never asserted
 
 
 def test_the_time_of_compute_and_redraw_is_measured(show: Any, record_property: Any) -> None:
-    from browser import slider_to_pixels
-
     page = show(mixer(levels=FIVE, steps=(400, 40, 160)))
     times = page.evaluate(f"""async () => {{
       const times = [];

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import clean, says_what_python_says, slider_to_pixels
 from test_widgets_recorder import by_hand, changed, flown, some_states, traces
 
-import nlviz as nl
 from nlviz.widgets import flight_recorder
 
 pytest_plugins = ("browser",)
@@ -19,27 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 VIEW = "document.querySelector('.nl').view"
 STATE = f"{VIEW}.state"
 TOP, FLOOR = 50, 246  # px of all and of none right
-
-
-@pytest.fixture(scope="module")
-def opened(_one_browser: Any, tmp_path_factory: Any) -> Iterator[Callable[..., Any]]:
-    """opened(widget, ...): its page, where there is no network."""
-    folder, contexts = tmp_path_factory.mktemp("recorder"), []
-
-    def opened(widget: Any, **page: Any) -> Any:
-        path = folder / f"{len(contexts)}.html"
-        if isinstance(widget, str):
-            path.write_text(f"<!doctype html><meta charset=utf-8>{widget}", "utf8")
-        else:
-            nl.widgets.page(widget, path, "A widget")
-        shown = _one_browser.open(path, **page)
-        contexts.append(_one_browser.contexts.pop())  # ours to close
-        shown.wait_for_selector(".nl-summary:not(:empty)")
-        return shown
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +31,6 @@ def page(one_page: Any) -> Any:
     """One page for many tests, each from the start."""
     one_page.evaluate(f"{VIEW}.go({VIEW}.start)")
     return one_page
-
-
-def clean(page: Any) -> None:
-    assert page.problems == []
-    assert page.offsite == []
 
 
 # Goes through states; of each the paths, what is broken, and the sentence.
@@ -150,13 +124,7 @@ def test_what_is_drawn_is_what_was_recorded(page: Any) -> None:
 
 
 def test_what_is_said_below_is_what_python_says(page: Any) -> None:
-    widget = flight_recorder(traces)
-    for state in some_states(6):
-        widget.state = state
-        page.evaluate(f"(state) => {VIEW}.change(state)", widget.state)
-        page.wait_for_function(
-            "(words) => document.querySelector('.nl-summary').textContent === words", arg=widget.summary(), timeout=5000
-        )
+    says_what_python_says(page, flight_recorder(traces), some_states(6))
 
 
 def test_the_presets_go_to_moments_that_the_data_has(page: Any) -> None:
@@ -328,7 +296,7 @@ def test_a_bare_trace_and_one_that_diverged_draw_too(opened: Callable[..., Any])
 
 def test_two_on_one_page_do_not_couple_and_never_home_draws(opened: Callable[..., Any]) -> None:
     alone = {name: changed(trace, task=np.zeros_like(trace["task"])) for name, trace in traces.items()}
-    page = opened(flight_recorder(traces).html() + flight_recorder(alone).html())
+    page = opened(flight_recorder(traces), flight_recorder(alone))
     page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
     second = "JSON.stringify(document.querySelectorAll('.nl')[1].view.state)"
     before = page.evaluate(second)
@@ -341,8 +309,6 @@ def test_two_on_one_page_do_not_couple_and_never_home_draws(opened: Callable[...
 
 
 def test_key_to_pixels_is_measured(opened: Callable[..., Any], record_property: Any) -> None:
-    from browser import slider_to_pixels
-
     long = {"ours": flown(runs=20, steps=1200), "SGD": flown(periods=(1,), runs=20, steps=1200, gated=False)}
     page = opened(flight_recorder(long, guess="2", step=600))
     for name, look in {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 import torch
+from browser import clean, says_what_python_says, slider_to_pixels
 
 import nlviz as nl
 from nlviz.widgets import tape
@@ -33,23 +31,6 @@ def momentum_step(w: Any, v: Any, g: Any, lr: float, momentum: float) -> Any:
     return w - lr * v, v
 
 
-@pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Callable[..., Any]:
-    """show(widget, ...): its page, opened where there is no network."""
-
-    def opened(widget: Any, **page: Any) -> Any:
-        shown = browser.open(nl.widgets.page(widget, tmp_path / "page.html", "A widget"), **page)
-        shown.wait_for_selector(".nl-summary:not(:empty)")
-        return shown
-
-    return opened
-
-
-def clean(page: Any) -> None:
-    assert page.problems == []
-    assert page.offsite == []
-
-
 # ---- the numbers
 
 
@@ -57,21 +38,20 @@ def reference(state: dict[str, Any]) -> dict[str, np.ndarray]:
     """Momentum once more, one plain step after the other, and what each gradient adds to every step."""
     momentum, lr, change = state["momentum"], state["lr"], state["switch"]
     w, v = np.array(state["start"], dtype=float), np.zeros(2)
-    path, gradients, velocities, shares = [w], [], [], [0.0]
+    path, gradients, velocities, shares = [w], np.zeros((STEPS, 2)), [], [0.0]
     for t in range(STEPS):
-        gradient = CURVATURE * (w - MINIMA[int(change is not None and t >= change)])
-        v = momentum * v + gradient
+        gradients[t] = CURVATURE * (w - MINIMA[int(change is not None and t >= change)])
+        v = momentum * v + gradients[t]
         w = w - lr * v
         path.append(w)
-        gradients.append(gradient)
         velocities.append(v)
         way = v / max(np.linalg.norm(v), 1e-300)
-        sizes = np.abs([momentum ** (t - i) * (gradients[i] @ way) for i in range(t + 1)])
+        sizes = np.abs(momentum ** np.arange(t, -1, -1) * (gradients[: t + 1] @ way))
         after = change is not None and t >= change
         shares.append(sizes[:change].sum() / sizes.sum() if after else 0.0)
     return {
         "path": np.array(path),
-        "gradient": np.array(gradients),
+        "gradient": gradients,
         "velocity": np.array(velocities),
         "old": np.array(shares),
     }
@@ -91,18 +71,24 @@ def test_the_reference_is_momentum_by_autograd() -> None:
     np.testing.assert_allclose(reference(state)["path"], path, atol=1e-12)
 
 
-DRIVE = """async (state) => {
+# Drives the tape through all states in one call; of each the numbers, and what is broken.
+DRIVE = """async (states) => {
   const { view } = document.querySelector('.nl');
-  view.change(state);
-  await new Promise(requestAnimationFrame);
-  const drawn = [...document.querySelectorAll('.nl *')].flatMap((one) => [...one.attributes].map((a) => a.value));
-  const said = [...document.querySelectorAll('.nl p, .nl text, .nl span, .nl b')].map((one) => one.textContent);
-  const plain = ([key, value]) => [key, ArrayBuffer.isView(value) ? Array.from(value) : value];
-  const paths = [...document.querySelectorAll('.nl path')].map((one) => one.getAttribute('d') ?? '');
-  const far = paths.flatMap((one) => one.match(/[0-9.]+e[+-]?[0-9]+|[0-9]{6,}/g) || []);
-  return { data: Object.fromEntries(Object.entries(view.data).map(plain)), far,
-    broken: [...drawn, ...said].filter((one) => /NaN|undefined|Infinity/.test(one)),
-    verdict: document.querySelector('.nl-verdict b').textContent };
+  const found = [];
+  for (const state of states) {
+    view.change({ ...state });
+    await new Promise(requestAnimationFrame);
+    const drawn = [...document.querySelectorAll('.nl *')].flatMap((one) => [...one.attributes].map((a) => a.value));
+    const said = [...document.querySelectorAll('.nl p, .nl text, .nl span, .nl b')].map((one) => one.textContent);
+    const plain = ([key, value]) => [key, ArrayBuffer.isView(value) ? Array.from(value) : value];
+    const paths = [...document.querySelectorAll('.nl path')].map((one) => one.getAttribute('d') ?? '');
+    const far = paths.flatMap((one) => one.match(/[0-9.]+e[+-]?[0-9]+|[0-9]{6,}/g) || []);
+    const { map, ...data } = view.data;
+    found.push({ data: Object.fromEntries(Object.entries(data).map(plain)), far,
+      broken: [...drawn, ...said].filter((one) => /NaN|undefined|Infinity/.test(one)),
+      verdict: document.querySelector('.nl-verdict b').textContent });
+  }
+  return found;
 }"""
 
 
@@ -136,8 +122,8 @@ def some_states(count: int) -> list[dict[str, Any]]:
 
 def test_the_browser_computes_what_numpy_computes(show: Any) -> None:
     page = show(tape())
-    for state in corners() + some_states(24):
-        got = page.evaluate(DRIVE, state)
+    states = corners() + some_states(24)
+    for state, got in zip(states, page.evaluate(DRIVE, states), strict=True):
         expected = reference(state)
         diverges = state["lr"] > 2 * (1 + state["momentum"]) + 1e-9
         for name, values in expected.items():
@@ -156,8 +142,9 @@ def test_what_is_left_and_the_old_way_are_those_of_python(show: Any) -> None:
     from nlviz.widgets.gradient_tape_model import drift, outlook
 
     page = show(tape())
-    for state in corners()[::4] + some_states(40):
-        got = page.evaluate(DRIVE, state)["data"]
+    states = corners()[::4] + some_states(40)
+    for state, found in zip(states, page.evaluate(DRIVE, states), strict=True):
+        got = found["data"]
         kind, left = outlook(state["lr"], state["momentum"], state["start"])
         assert got["kind"] == kind, state
         assert got["left"] == pytest.approx(left, rel=1e-5, abs=1e-12)
@@ -167,7 +154,7 @@ def test_what_is_left_and_the_old_way_are_those_of_python(show: Any) -> None:
 
 def test_the_map_is_the_largest_eigenvalue_of_a_step(show: Any) -> None:
     page = show(tape())
-    powers = np.array(page.evaluate(DRIVE, {})["data"]["map"]).reshape(61, 61)
+    powers = np.array(page.evaluate("[...document.querySelector('.nl').view.data.map]")).reshape(61, 61)
     momenta, rates = 1 - 10 ** -np.linspace(3, 0, 61), 10 ** np.linspace(-2, 1, 61)
     for row, column in itertools.product(range(0, 61, 6), range(0, 61, 6)):
         momentum, lr = momenta[row], rates[column]
@@ -181,25 +168,19 @@ def test_the_map_is_the_largest_eigenvalue_of_a_step(show: Any) -> None:
 def test_what_is_said_below_is_what_python_says(show: Any) -> None:
     widget = tape()
     page = show(widget)
-    for state in corners()[::18] + some_states(12):
-        widget.state = state
-        page.evaluate("(state) => document.querySelector('.nl').view.change(state)", widget.state)
-        page.wait_for_function(
-            "(words) => document.querySelector('.nl-summary').textContent === words", arg=widget.summary(), timeout=5000
-        )
+    says_what_python_says(page, widget, corners()[::18] + some_states(12))
     clean(page)
 
 
 def test_sixty_states_and_every_preset_draw(show: Any) -> None:
     page = show(tape(), width=700)
-    for state in some_states(60):
-        assert page.evaluate(DRIVE, state)["broken"] == []
+    assert all(found["broken"] == [] for found in page.evaluate(DRIVE, some_states(60)))
     chips = page.get_by_role("group", name="presets").get_by_role("button")
     for chip in chips.all()[:-1]:
         chip.press("Enter")
         page.wait_for_function("(one) => one.getAttribute('aria-pressed') === 'true'", arg=chip.element_handle())
         assert page.locator(".nl-presets [aria-pressed=true]").count() == 1
-        assert page.evaluate(DRIVE, {})["broken"] == []
+        assert page.evaluate(DRIVE, [{}])[0]["broken"] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 700
     page.get_by_role("button", name="reset").press("Enter")
     assert page.evaluate(f"JSON.stringify({STATE}) === JSON.stringify(document.querySelector('.nl').view.start)")
@@ -326,7 +307,7 @@ def test_the_start_is_dragged_moved_by_keys_and_chosen(show: Any) -> None:
     assert page.evaluate(STATE)["start"] == [-1, -3]
     page.get_by_role("radio", name="far out").check(force=True)
     assert page.evaluate(STATE)["start"] == [1.2, -10]
-    assert page.evaluate(DRIVE, {})["broken"] == []
+    assert page.evaluate(DRIVE, [{}])[0]["broken"] == []
     clean(page)
 
 
@@ -396,11 +377,8 @@ def test_a_key_changes_the_picture_without_kernel_or_network(show: Any) -> None:
     clean(page)
 
 
-def test_two_on_one_page_do_not_couple(browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "two.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8>{tape().html()}{tape().html()}", "utf8")
-    page = browser.open(path)
-    page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
+def test_two_on_one_page_do_not_couple(show: Any) -> None:
+    page = show(tape(), tape())
     second = "JSON.stringify(document.querySelectorAll('.nl')[1].view.state)"
     before = page.evaluate(second)
     checked = "[...document.querySelectorAll('.nl')[1].querySelectorAll('input')].map((one) => one.checked).join()"
@@ -412,11 +390,8 @@ def test_two_on_one_page_do_not_couple(browser: Any, tmp_path: Path) -> None:
     clean(page)
 
 
-def test_a_bet_is_asked_once_of_two_on_one_page(browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "two.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8>{tape().html()}{tape().html()}", "utf8")
-    page = browser.open(path)
-    page.wait_for_function("document.querySelectorAll('.nl-summary:not(:empty)').length === 2")
+def test_a_bet_is_asked_once_of_two_on_one_page(show: Any) -> None:
+    page = show(tape(), tape())
     assert page.get_by_text("First, your bet.").count() == 2
     page.locator(".nl-bet button").last.click()
     assert page.get_by_text("First, your bet.").count() == 0
@@ -455,51 +430,9 @@ def test_a_right_function_lies_on_our_path_and_a_wrong_one_does_not(show: Any) -
 
 @pytest.mark.parametrize(("role", "name"), [("slider", "step size"), ("application", "step size and momentum")])
 def test_key_to_pixels_is_measured(show: Any, role: Any, name: str, record_property: Any) -> None:
-    from browser import slider_to_pixels
-
     page = show(tape())
     look = "document.querySelector('.nl .nl-pathA').getAttribute('d')"
     times = slider_to_pixels(page, page.get_by_role(role, name=name), look)
     record_property(f"tape, {role}: key to pixels, ms", times)
     print(f"\ntape, {role}, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
     assert times["median"] > 0
-
-
-# ---- in JupyterLab
-
-CELL = """
-import nlviz as nl
-
-def momentum_step(w, v, g, lr, momentum):
-    v = momentum * v + g
-    return w - lr * v, v
-
-nl.widgets.tape(fn=momentum_step)
-"""
-
-
-def test_the_tape_lives_in_jupyterlab(lab: Any, tmp_path: Path, record_property: Any) -> None:
-    from browser import run_all, slider_to_pixels
-
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.strip())])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, tmp_path / "tape.ipynb")
-    page = lab.open(tmp_path / "tape.ipynb")
-    run_all(page)
-    page.get_by_text("your function: the same path").wait_for()
-    mine = page.evaluate("document.querySelector('.nl-bowl .nl-yours').getAttribute('d')")
-    pad = page.get_by_role("application", name="step size and momentum")
-    pad.focus()
-    page.keyboard.press("ArrowUp")
-    assert page.evaluate(STATE)["momentum"] == 0.92  # the notebook does not take the arrow
-    # and the kernel, told of it, has run the learner's function anew
-    page.wait_for_function(
-        "(mine) => document.querySelector('.nl-bowl .nl-yours').getAttribute('d') !== mine", arg=mine
-    )
-    page.get_by_text("your function: the same path").wait_for()
-    times = slider_to_pixels(
-        page, page.get_by_role("slider", name="step size"), "document.querySelector('.nl .nl-pathA').getAttribute('d')"
-    )
-    record_property("tape in JupyterLab: key to pixels, ms", times)
-    print("\ntape in JupyterLab, 20 moves: " + ", ".join(f"{what} {ms:.1f} ms" for what, ms in times.items()))
-    clean(page)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
 
-from nlviz.memory import Delta
-from nlviz.nested import CMS, Block, Hope, HopeAttention, MemoryBlock, MultiClock, SelfModifyingTitans, SequentialCMS
+from nlviz.memory import DGD, Delta
+from nlviz.nested import (
+    CMS,
+    AttentionLayer,
+    Block,
+    Hope,
+    HopeAttention,
+    IndependentCMS,
+    MemoryBlock,
+    MemoryLayer,
+    MultiClock,
+    NestedCMS,
+    SelfModifyingTitans,
+    SequentialCMS,
+)
 from nlviz.nested.layers.block import detached
+from nlviz.nested.layers.convolved import Convolved
 
 
 def hope(like, d_model=8, **settings):
@@ -48,33 +63,77 @@ def streamed(block, x, state, learn=False, lengths=(1, 4, 7)):
     return torch.cat(answers, 1), state
 
 
+def gradients(block, y, x):
+    """Of a loss that weighs every output differently: for x and for each parameter."""
+    weights = torch.linspace(-1, 1, y.numel(), dtype=y.dtype, device=y.device).view_as(y)
+    return torch.autograd.grad((weights * y).sum(), [x, *block.parameters()])
+
+
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize(("kind", "chunk"), [(Hope, None), (Hope, 1), (Hope, 16), (HopeAttention, None)])
+def test_a_block_is_its_mixer_and_then_its_levels(kind, d_model, chunk, like, draw, close):
+    """In Hope the mixer is the loop, chunk None, which the tests of self-modifying Titans judge, or a chunk form."""
+    block = hope(like, d_model, chunk=chunk) if kind is Hope else HopeAttention(d_model, heads=2, **like)
+    x = draw(2, 19, d_model).requires_grad_()
+    y, state = block(x)
+    mixer = block.mixer
+    if chunk == 1:
+        mixer = hope(like, d_model, chunk=None).mixer
+        mixer.load_state_dict(block.mixer.state_dict())
+    mixed, end = mixer(x / (x.square().mean(-1, keepdim=True) + torch.finfo(x.dtype).eps).sqrt() * block.norm.weight)
+    expected = x + mixed
+    for level in block.cms.network:
+        expected = expected + level.mlp(expected)
+    close(y, expected, 1e-11)
+    for one, other in zip(flat(state["mixer"]), flat(end), strict=True):
+        close(one, other, 1e-11)
+
+
 @pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
 @pytest.mark.parametrize("learns", [False, True])
 @pytest.mark.parametrize("name", BLOCKS)
 def test_many_calls_are_one_call(name, learns, d_model, like, draw, close):
-    block, x = BLOCKS[name](like, d_model), draw(2, 37, d_model)
+    block, x = BLOCKS[name](like, d_model), draw(2, 37, d_model).requires_grad_()
     (whole, end), (parts, state) = block(x, block.init(2, learns)), streamed(block, x, block.init(2, learns))
     close(parts, whole, 1e-10)
     for one, other in zip(flat(state), flat(end), strict=True):
         close(one, other, 1e-10)
+    for one, other in zip(gradients(block, parts, x), gradients(block, whole, x), strict=True):
+        size = other.abs().max().clamp(min=1.0)
+        close(one / size, other / size, 1e-10)
 
 
-def learned(block, x, state):
-    """Three losses, one a call, each giving the levels an error signal; what came out, and the state."""
+def learned(block, x, state, calls=(7,)):
+    """Three losses of seven tokens, each giving the levels an error signal; what came out, and the state."""
     answers = []
     for part in x.split(7, 1):
-        y, state = block(part, state)
-        state = block.learn(y.square().mean((1, 2)), state)
-        answers.append(y)
+        said = []
+        for piece in part.split(calls, 1):
+            y, state = block(piece, state)
+            said.append(y)
+        answers.append(torch.cat(said, 1))
+        state = block.learn(answers[-1].square().mean((1, 2)), state)
     return torch.cat(answers, 1), state
 
 
-@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", BLOCKS)
-def test_sequences_of_a_batch_do_not_meet_also_while_the_levels_learn(name, training, like, draw, close):
-    block, x = BLOCKS[name](like).train(training), draw(3, 21, 8)
+def test_many_calls_are_one_call_also_between_the_writes_of_the_levels(name, like, draw, close):
+    block, x = BLOCKS[name](like), draw(2, 21, 8)
+    whole, end = learned(block, x, block.init(2, learns=True))
+    parts, state = learned(block, x, block.init(2, learns=True), calls=(1, 4, 2))
+    close(parts, whole, 1e-10)
+    assert end["cms"]["waiting"] or len(block.cms.periods) == 1
+    for one, other in zip(flat(state), flat(end), strict=True):
+        close(one, other, 1e-10)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_sequences_of_a_batch_do_not_meet_also_while_the_levels_learn(name, d_model, training, like, draw, close):
+    block, x = BLOCKS[name](like, d_model).train(training), draw(3, 21, d_model)
     y, state = learned(block, x, block.init(3, learns=True))
-    other, _ = learned(block, torch.cat([x[:1], draw(2, 21, 8, seed=1)]), block.init(3, learns=True))
+    other, _ = learned(block, torch.cat([x[:1], draw(2, 21, d_model, seed=1)]), block.init(3, learns=True))
     close(other[0], y[0])
     for b in range(3):
         alone, own = learned(block, x[b : b + 1], block.init(1, learns=True))
@@ -97,6 +156,19 @@ def test_nothing_sees_the_future(name, d_model, training, like, draw):
         assert not torch.equal(later[:, t], y[:, t])
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_nothing_sees_the_future_while_the_levels_learn(name, training, like, draw):
+    block, x = BLOCKS[name](like).train(training), draw(2, 21, 8)
+    y, _ = learned(block, x, block.init(2, learns=True))
+    for t in (3, 7, 16):
+        changed = x.clone()
+        changed[:, t:] = draw(2, 21 - t, 8, seed=t)
+        later, _ = learned(block, changed, block.init(2, learns=True))
+        assert torch.equal(later[:, :t], y[:, :t])
+        assert not torch.equal(later[:, t], y[:, t])
+
+
 @pytest.mark.parametrize("learns", [False, True])
 @pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
 @pytest.mark.parametrize("name", BLOCKS)
@@ -112,8 +184,9 @@ def test_a_gradient_reaches_every_parameter(name, d_model, learns, like, draw):
             assert all(memory.abs().max() > 0 for memory in memories), name
 
 
-@pytest.mark.parametrize("block", [Hope, HopeAttention])
+@pytest.mark.parametrize("block", [Hope, HopeAttention, MemoryBlock])
 def test_gradients_are_those_of_finite_differences(block, draw):
+    """Along random directions; a model of Hope is asked number by number in test_language."""
     here = {"dtype": torch.float64, "device": "cpu"}
     layer = block(4, periods=(1, 2), hidden=3, **here)
     if block is Hope:
@@ -124,7 +197,8 @@ def test_gradients_are_those_of_finite_differences(block, draw):
         return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))[0]
 
     x = draw(1, 6, 4).to(**here).requires_grad_()
-    assert torch.autograd.gradcheck(through, (x, *(p.detach().requires_grad_() for p in layer.parameters())))
+    inputs = (x, *(p.detach().requires_grad_() for p in layer.parameters()))
+    assert torch.autograd.gradcheck(through, inputs, fast_mode=block is not HopeAttention)
 
 
 @pytest.mark.parametrize("name", ["Hope", "HopeAttention"])
@@ -172,6 +246,115 @@ def test_with_one_level_hope_attention_is_a_transformers_block(like, draw, close
     close(block(x)[0], x + mixed + level.mlp(x + mixed))
 
 
+MIXERS = {
+    "Hope": hope,
+    "HopeAttention": lambda like, d_model=8, **more: HopeAttention(d_model, heads=2, **more, **like),
+}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", MIXERS)
+def test_with_one_level_that_never_writes_the_levels_are_a_plain_mlp_bit_for_bit(name, d_model, training, like, draw):
+    block, x = MIXERS[name](like, d_model, periods=(math.inf,)).train(training), draw(2, 11, d_model)
+    state = block.init(2, learns=True)
+    y, _ = block(x, state)
+    mixed, _ = block.mixer(block.norm(x))
+    (level,) = block.cms.network
+    assert torch.equal(y, (x + mixed) + level.mlp(x + mixed))
+    assert torch.equal(y, block(x)[0])  # without weights of their own
+
+
+@pytest.mark.parametrize("kind", [SequentialCMS, NestedCMS])
+@pytest.mark.parametrize("name", MIXERS)
+def test_stacked_levels_take_the_place_of_a_trained_mlp(name, kind, like, draw):
+    mlp = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 8)).to(**like)
+    block, x = MIXERS[name](like), draw(2, 11, 8)
+    mixed, _ = block.mixer(block.norm(x))
+    block.cms = kind.from_mlp(mlp, periods=(1, 4))
+    assert isinstance(block.cms, CMS)
+    assert torch.equal(block(x)[0], mlp(x + mixed))
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_nested_levels_part_from_a_chain_when_the_slow_one_writes_and_not_before(name, like, draw):
+    mixer = MIXERS[name](like).mixer
+    chain, nested = (Block(8, mixer, kind(8, (1, 4), seed=4, **like)) for kind in (SequentialCMS, NestedCMS))
+    states = [block.init(2, learns=True) for block in (chain, nested)]
+    for turn in range(1, 6):
+        x = draw(2, 3, 8, seed=turn)
+        answers = [block(x, state) for block, state in zip((chain, nested), states, strict=True)]
+        assert torch.equal(answers[0][0], answers[1][0]) == (turn <= 4), turn
+        states = [
+            block.detach(block.learn(y.square().mean((1, 2)), state))
+            for block, (y, state) in zip((chain, nested), answers, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_independent_levels_are_levels_that_run_apart_and_are_added_up(name, like, draw, close):
+    mixer = MIXERS[name](like).mixer
+    block, x = Block(8, mixer, IndependentCMS(8, (1, 4), seed=4, **like)), draw(2, 11, 8)
+    mixed, _ = mixer(block.norm(x))
+    network = block.cms.network
+    apart = [share * mlp(x + mixed) for share, mlp in zip(network.share, network.mlps, strict=True)]
+    close(block(x)[0], x + mixed + sum(apart))
+
+
+@pytest.mark.parametrize("d_model", [8, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", BLOCKS)
+def test_training_and_asking_are_the_same_map_while_nothing_is_due(name, d_model, like, draw):
+    block, x = BLOCKS[name](like, d_model), draw(2, 11, d_model)
+    for state in (None, block.init(2, learns=True)):
+        assert torch.equal(block.train()(x, state)[0], block.eval()(x, state)[0])
+
+
+def test_stopping_the_targets_in_hope_takes_the_gradient_from_the_values_alone(like, draw):
+    block, x = hope(like, memories={"stop_targets": True}), draw(2, 20, 8)
+    (block(x)[0] - x.roll(1, 1)).square().mean().backward()
+    values = block.mixer.memories.index("values")
+    for name, parameter in block.named_parameters():
+        parts = enumerate(parameter.grad) if name.startswith("mixer.start") else [(None, parameter.grad)]
+        for i, part in parts:
+            assert part.any() == (i != values), (name, i)
+
+
+@pytest.mark.parametrize("memory", ["keys", "values", "lr", "keep", "main"])
+def test_freezing_any_memory_of_hope_changes_what_comes_out(memory, like, draw):
+    block, x = Hope(128, **like), draw(1, 192, 128)
+    with torch.no_grad():
+        y, _ = block(x)
+        block.mixer.frozen = (memory,)
+        frozen, _ = block(x)
+    change = (frozen - y)[:, 64:].norm() / (y - x)[:, 64:].norm()
+    assert change > (1e-3 if memory in ("keys", "values", "main") else 1e-6), change
+
+
+DEFAULT = {
+    "Hope": Hope,
+    "HopeAttention": HopeAttention,
+    "gated Delta": lambda d, **more: MemoryBlock(d, Delta(keep=0.99), **more),
+}
+
+
+@pytest.mark.parametrize("d_model", [32, 128], ids="d{}".format)
+@pytest.mark.parametrize("name", DEFAULT)
+def test_by_default_a_block_stays_sane_for_4096_tokens_of_noise(name, d_model, like, draw):
+    block, x = DEFAULT[name](d_model, **like), draw(1, 4096, d_model)
+    with torch.no_grad():
+        y, state = block(x)
+        assert y.isfinite().all()
+        assert 0.5 < y[:, -64:].norm() / y[:, :64].norm() < 2
+        if name == "Hope":
+            start = block.mixer.start
+            written = zip(state["mixer"]["projections_written"], state["mixer"]["main"], strict=True)
+            for W, parts in zip(start, written, strict=True):
+                now = W.transpose(0, 1) + torch.cat(parts, 2)
+                ratio = now.norm(dim=(-2, -1)) / W.transpose(0, 1).norm(dim=(-2, -1))
+                assert ratio.min() > 0.5
+                assert ratio.max() < 2
+
+
 def test_the_levels_of_hope_train_on_clocks_of_their_own(like, draw):
     block, x = hope(like), draw(2, 9, 8)
     mine = {id(p) for p in block.cms.parameters()}
@@ -183,13 +366,20 @@ def test_the_levels_of_hope_train_on_clocks_of_their_own(like, draw):
     assert clock.writes == [16, 4, 1, 16]
 
 
-def test_stacked_levels_take_the_place_of_a_trained_mlp(like, draw, close):
-    mlp = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 8)).to(**like)
-    block, x = hope(like), draw(2, 11, 8)
-    mixed, _ = block.mixer(block.norm(x))
-    block.cms = type(block.cms).from_mlp(mlp, periods=(1, 4))
-    assert isinstance(block.cms, CMS)
-    assert torch.equal(block(x)[0], mlp(x + mixed))
+def test_every_argument_of_a_block_reaches_the_layer_or_the_levels_it_is_for(like, draw):
+    x, cms = draw(2, 21, 8), {"periods": (1, 2), "hidden": 5, "lr": 0.3, "keep": 0.7}
+    titans = SelfModifyingTitans(8, 2, 6, 3, 4, seed=2, **like)
+    attention = Convolved(AttentionLayer(8, 2, seed=2, **like), 8, width=3, seed=4)
+    memory = MemoryLayer(8, DGD(keep=0.9), 2, chunk=3, seed=2, **like)
+    for block, layer in (
+        (Hope(8, heads=2, memory_hidden=6, chunk=3, main_chunk=4, seed=2, **cms, **like), titans),
+        (HopeAttention(8, heads=2, width=3, seed=2, **cms, **like), attention),
+        (MemoryBlock(8, DGD(keep=0.9), heads=2, chunk=3, seed=2, **cms, **like), memory),
+    ):
+        own = Block(8, layer, SequentialCMS(8, seed=3, **cms, **like))
+        assert torch.equal(learned(block, x, block.init(2, True))[0], learned(own, x, own.init(2, True))[0])
+        if layer is memory:
+            assert (block.mixer.rule, block.mixer.chunk) == (layer.rule, 3)
 
 
 def test_further_arguments_of_the_memories_reach_them_and_a_ready_made_layer_goes_into_a_block(like, draw):

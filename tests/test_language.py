@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from dataclasses import dataclass
 
 import pytest
 import torch
 
+from nlviz.loops import next_token, train
 from nlviz.memory import Delta
 from nlviz.nested import Hope, HopeAttention, LanguageModel, MemoryBlock, SelfModifyingTitans
 from nlviz.nested.layers.cost import tensors
@@ -21,9 +23,9 @@ SMALL = {
 }
 
 
-def make(name, like=None, **more):
+def make(name, like=None, d_model=16, **more):
     block, settings = SMALL[name]
-    model = LanguageModel(block, d_model=16, layers=2, vocabulary=20, settings={**settings, **more}, seed=1)
+    model = LanguageModel(block, d_model=d_model, layers=2, vocabulary=20, settings={**settings, **more}, seed=1)
     with torch.no_grad():
         model.embedding.mul_(50)
     return model.to(**like) if like else model
@@ -33,9 +35,10 @@ def text(batch, T, seed=0):
     return torch.randint(20, (batch, T), generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("d_model", [16, 128], ids="d{}".format)
 @pytest.mark.parametrize("name", SMALL)
-def test_text_can_be_read_in_pieces(name, like, close):
-    model, tokens = make(name, like), text(2, 37).to(like["device"])
+def test_text_can_be_read_in_pieces(name, d_model, like, close):
+    model, tokens = make(name, like, d_model), text(2, 37).to(like["device"])
     whole, end = model(tokens)
     state, answers = None, []
     for part in tokens.split([1, 4, 7, 1, 4, 7, 13], 1):
@@ -46,9 +49,10 @@ def test_text_can_be_read_in_pieces(name, like, close):
         close(one, other, 1e-10)
 
 
+@pytest.mark.parametrize("d_model", [16, 128], ids="d{}".format)
 @pytest.mark.parametrize("name", SMALL)
-def test_no_guess_sees_the_token_it_guesses_and_texts_do_not_meet(name, like, close):
-    model, tokens = make(name, like), text(3, 20).to(like["device"])
+def test_no_guess_sees_the_token_it_guesses_and_texts_do_not_meet(name, d_model, like, close):
+    model, tokens = make(name, like, d_model), text(3, 20).to(like["device"])
     logits, _ = model(tokens)
     changed = tokens.clone()
     changed[0, 11:] = (changed[0, 11:] + 1) % 20
@@ -73,6 +77,46 @@ def test_one_loss_gives_every_parameter_a_gradient(name, d_model, like):
         assert all(memory.abs().max() > 0 for memory in memories), name
 
 
+def test_gradients_of_a_model_of_hope_are_those_of_finite_differences():
+    settings = {"chunk": 2, "periods": (1, 4), "hidden": 3, "memory_hidden": 3}
+    model = LanguageModel(Hope, 4, 1, 5, settings, dtype=torch.float64)
+    tokens, names = text(1, 6) % 5, [name for name, _ in model.named_parameters()]
+
+    def through(*parameters):
+        return torch.func.functional_call(model, dict(zip(names, parameters, strict=True)), (tokens,))[0]
+
+    with torch.no_grad():
+        model.embedding.mul_(50)
+    assert torch.autograd.gradcheck(through, tuple(p.detach().requires_grad_() for p in model.parameters()))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_training_in_half_precision_is_close_to_single(name):
+    tokens, losses, slopes = text(4, 33), [], []
+    for precision in (None, torch.bfloat16):
+        model = make(name)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        losses.append(train(model, [tokens] * 4, next_token, optimizer, precision=precision)["loss"])
+        slopes.append(torch.cat([w.grad.flatten() for w in model.parameters()]))
+        assert all(w.dtype == torch.float32 and w.isfinite().all() for w in model.parameters())
+    assert losses[0][-1] < losses[0][0]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert torch.cosine_similarity(*slopes, dim=0) > 0.98
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_by_default_a_model_stays_sane_for_4096_random_bytes(name):
+    block, settings = SMALL[name]
+    model = LanguageModel(block, settings={"rule": settings["rule"]} if "rule" in settings else {})
+    tokens = torch.randint(256, (1, 4096), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        logits, state = model(tokens)
+    assert logits.isfinite().all()
+    assert all(x.isfinite().all() for x in tensors(state))
+    surprise = torch.nn.functional.cross_entropy(logits[0, :-1], tokens[0, 1:])
+    assert abs(surprise - math.log(256)) < 0.5  # it has learned nothing yet, and claims little
+
+
 def test_what_is_generated_comes_from_the_models_own_guesses(like):
     model, prompt = make("Hope", like), text(2, 9).to(like["device"])
     said, state = model.generate(prompt, 6, temperature=0)
@@ -91,10 +135,13 @@ def test_a_seed_gives_the_same_text_and_temperature_draws_as_the_model_says(like
     once, again, other = (model.generate(prompt, 30, seed=seed)[0] for seed in (0, 0, 1))
     assert torch.equal(once, again)
     assert not torch.equal(once, other)
-    chances = model(prompt)[0][0, -1].softmax(-1)
-    drawn, _ = model.generate(prompt.expand(4000, -1), 1)
-    seen = torch.bincount(drawn[:, 0], minlength=20) / 4000
-    assert (seen - chances).abs().max() < 4 * (0.25 / 4000) ** 0.5
+    logits = model(prompt)[0][0, -1]
+    for temperature in (1.0, 0.2):
+        chances = (logits / temperature).softmax(-1)
+        drawn, _ = model.generate(prompt.expand(4000, -1), 1, temperature)
+        seen = torch.bincount(drawn[:, 0], minlength=20) / 4000
+        assert (seen - chances).abs().max() < 4 * (0.25 / 4000) ** 0.5
+    assert (chances - logits.softmax(-1)).abs().max() > 0.1  # the two are told apart
 
 
 def test_what_is_drawn_for_a_text_does_not_depend_on_those_below_it(like):
@@ -104,6 +151,20 @@ def test_what_is_drawn_for_a_text_does_not_depend_on_those_below_it(like):
     assert torch.equal(model.generate(prompts[:1], 20)[0], said[:1])
     same, _ = model.generate(prompts[:1].expand(2, -1), 20)
     assert not torch.equal(same[0], same[1])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_detached_state_says_the_same_and_ends_the_outer_gradient(name):
+    model, tokens = make(name), text(2, 20)
+    _, state = model(tokens[:, :11])
+    cut, slopes = model.detach(state), []
+    assert torch.equal(model(tokens[:, 11:], cut)[0], model(tokens[:, 11:], state)[0])
+    for start in (state, cut):
+        (slope,) = torch.autograd.grad(model(tokens[:, 11:], start)[0].square().sum(), model.embedding)
+        slopes.append(slope)
+    before = sorted(set(tokens[:, :11].flatten().tolist()) - set(tokens[:, 11:].flatten().tolist()))
+    assert slopes[0][before].abs().max() > 0
+    assert not slopes[1][before].any()
 
 
 def test_nothing_written_leaves_a_state_to_go_on_from(like):
@@ -229,6 +290,9 @@ def test_every_layer_of_a_model_has_memories_of_its_own_and_their_arguments_are_
     model = make("Hope", memories={"adaptive_query": True, "keep": 0.9})
     first, second = (block.mixer for block in model.blocks)
     assert {id(w) for w in first.parameters()}.isdisjoint(id(w) for w in second.parameters())
+    drawn = [dict(block.named_parameters()) for block in model.blocks]
+    for name in ("mixer.taps", "mixer.start.0", "mixer.out.weight", "cms.network.0.mlp.1.weight"):
+        assert not torch.equal(drawn[0][name], drawn[1][name]), name
     back = LanguageModel.load(model.save(tmp_path / "model.safetensors"))
     assert torch.equal(back(text(1, 5))[0], model(text(1, 5))[0])
     assert "queries" in back.blocks[1].mixer.memories

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from nlviz.lab import growth, kept
+from nlviz.measure import mean_interval
 from nlviz.runtime import project
+from nlviz.trace import Trace
 
 ROOT = project()
 TEXT = (ROOT / "README.md").read_text("utf8")
@@ -30,3 +35,48 @@ def test_every_command_is_known_to_start():
     help_of_start = (ROOT / "start.py").read_text("utf8").split('"""')[1]
     for command in set(re.findall(r"python3 start\.py (\w+)", TEXT)):
         assert f"start.py {command}" in help_of_start, command
+
+
+def test_the_table_of_language_models_is_the_one_that_is_kept():
+    trace = kept("language_models")
+    bits, seconds = trace["bits per byte"].mean(1), np.median(trace["seconds"], axis=1)
+    models, rows = trace.along("model"), []
+    for row in np.argsort(bits):
+        mean, half = mean_interval(trace["bits per byte"][row])
+        rows.append(f"| {models[row]} | {mean:.2f} ± {half:.2f} | {trace['parameters'][row]:,} | {seconds[row]:.0f} |")
+    orders = ", ".join(map(str, trace.along("order")))
+    rows.append(f"| n-grams of order {orders} | {', '.join(f'{n:.2f}' for n in trace['n-grams'])} | | |")
+    assert "\n".join(rows) in TEXT
+
+
+def test_what_is_said_of_the_language_models_is_so():
+    trace, text = kept("language_models"), " ".join(TEXT.split())
+    bits = dict(zip(trace.along("model"), trace["bits per byte"].mean(1), strict=True))
+    seconds = dict(zip(trace.along("model"), np.median(trace["seconds"], axis=1), strict=True))
+    assert f"gated Delta needs {bits['Hope'] - bits['gated Delta']:.2f} bits less and a third of the time" in text
+    assert 0.25 < seconds["gated Delta"] / seconds["Hope"] < 0.4
+    assert "counting three bytes back needs fewer bits than any of them" in text
+    assert trace["n-grams"][3] < min(bits.values())
+    assert max(bits.values()) < trace["n-grams"][1]  # every model beats order 1
+    rates, tuning = trace.along("rate"), trace.select(model="gated Delta")["tuning"]
+    assert trace.about["chosen"]["gated Delta"] == max(rates) == 4 * rates[-3]
+    assert "The rate of gated Delta is the largest of the grid" in text
+    assert f"a quarter of it is {tuning[-3] - tuning[-1]:.2f} bits behind in tuning" in text
+    assert f"is worth {bits['attention, no convolution'] - bits['attention']:.2f} bits to attention" in text
+    assert trace.sizes["run"] == trace.sizes["rate"] == 5
+    assert abs(trace.about["learned"] - 500_000) < 1000
+    assert "makes the table anew in less than an hour" in text
+    runs = trace.sizes["rate"] + trace.sizes["run"]  # of each model, tuning first
+    assert runs * sum(seconds.values()) < 3600
+
+
+def test_what_is_said_of_tokens_that_come_alone_is_so():
+    trace, text = Trace.load(ROOT / "data" / "results" / "bench_generation.npz"), " ".join(TEXT.split())
+    grows = dict(zip(trace.along("row"), growth(trace, "cpu"), strict=True))
+    memories = [name for name in grows if name not in ("attention", "HopeAttention")]
+    assert all(abs(grows[name] - 1) < 0.1 for name in memories)
+    assert f"attention {grows['attention']:.1f} times as much in the last quarter as in the first" in text
+    late = trace["cpu"][:, -trace.sizes["token"] // 4 :].mean(1)
+    speed = {name: late[trace.along("row").index("attention")] / late[i] for i, name in enumerate(grows)}
+    assert f"the delta rule makes {speed['Delta']:.2f} times as many tokens as attention" in text
+    assert f"self-modifying Titans {speed['SelfModifyingTitans']:.2f} times, Hope {speed['Hope']:.2f} times" in text

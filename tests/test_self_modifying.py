@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 
 import pytest
 import torch
@@ -127,13 +129,31 @@ def test_chunk_one_is_the_equations_token_by_token(kind, forget_start, chunk, li
     judge(make(like, chunk=chunk, forget_start=forget_start, **KINDS[kind]), draw(2, 9, 8).requires_grad_(), close)
 
 
-@pytest.mark.parametrize("chunks", [(1, 1), (3, 3), (16, 16), (19, 19), (3, 16), (16, 5), (1, 16)], ids=str)
+@pytest.mark.parametrize("chunks", [(1, 1), (3, 3), (16, 16), (19, 19), (3, 16), (16, 5)], ids=str)
 @pytest.mark.parametrize("forget_start", [True, False], ids=["as printed", "anchored"])
 @pytest.mark.parametrize("read", READS)
 def test_any_chunks_are_the_equations_read_where_the_chunk_began(read, forget_start, chunks, like, draw, close):
     chunk, main_chunk = chunks
     layer = make(like, chunk=chunk, main_chunk=main_chunk, forget_start=forget_start, **READS[read])
     judge(layer, draw(2, 19, 8).requires_grad_(), close)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"read_first": False}, {"read_at_start": True}, {"adaptive_query": True}, {"forget_start": True}),
+        *({"chunk": 5}, {"main_chunk": 5}, {"lr": 0.2}, {"keep": 0.8}, {"hidden": 7}, {"heads": 4}, {"seed": 4}),
+        *({"chunk": None, "main_chunk": None}, {"width": 3}),
+    ],
+    ids=str,
+)
+def test_every_argument_changes_what_comes_out(given, like, draw):
+    """The equations above are told by the layer how it is set; here it is told."""
+    plain = {"heads": 2, "chunk": 3, "main_chunk": 4, "seed": 3, **like}
+    layer, x = SelfModifyingTitans(8, **{**plain, **given}), draw(2, 19, 8)
+    assert (layer(x)[0] - SelfModifyingTitans(8, **plain)(x)[0]).abs().max() > 1e-6
+    for name, value in given.items():
+        assert not hasattr(layer, name) or name == "keep" or getattr(layer, name) == value
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "networks"])
@@ -145,8 +165,9 @@ def test_one_sequence_alone_has_the_chunk_form(like, draw, close):
     judge(make(like, chunk=4), draw(1, 11, 8).requires_grad_(), close)
 
 
-def test_the_equations_hold_at_the_default_width(like, draw, close):
-    judge(make(like, 128, 1, chunk=16), draw(1, 37, 128).requires_grad_(), close, 1e-11)
+@pytest.mark.parametrize(("T", "settings"), [(37, {"chunk": 16}), (9, {"chunk": 1, "forget_start": True})], ids=str)
+def test_the_equations_hold_at_the_default_width(T, settings, like, draw, close):
+    judge(make(like, 128, 1, **settings), draw(1, T, 128).requires_grad_(), close, 1e-11)
 
 
 VARIANTS = {**KINDS, "as printed": {"forget_start": True}, "two chunks": {"chunk": 3, "main_chunk": 5}, **READS}
@@ -269,7 +290,8 @@ def test_gradients_are_those_of_finite_differences(settings, draw):
         return y, *state["main"], *state["projections_written"]
 
     x = draw(1, 6, 4).to(**here).requires_grad_()
-    assert torch.autograd.gradcheck(through, (x, *(p.detach().requires_grad_() for p in layer.parameters())))
+    inputs = (x, *(p.detach().requires_grad_() for p in layer.parameters()))
+    assert torch.autograd.gradcheck(through, inputs, fast_mode=bool(settings))  # along random directions
 
 
 @pytest.mark.parametrize("d_model", [32, 128], ids="d{}".format)
@@ -313,12 +335,12 @@ def tokens(kind, draw, T=4096, d_model=32):
     return torch.stack(drifting, 1)
 
 
-@pytest.mark.parametrize("kind", ["noise", "drifting", "one token"])
-def test_default_memories_stay_near_their_start_for_thousands_of_tokens(kind, like, draw):
-    layer = SelfModifyingTitans(32, **like)
+@pytest.mark.parametrize(("kind", "d_model"), [("noise", 32), ("noise", 128), ("drifting", 32), ("one token", 32)])
+def test_default_memories_stay_near_their_start_for_thousands_of_tokens(kind, d_model, like, draw):
+    layer = SelfModifyingTitans(d_model, **like)
     with torch.no_grad():
         for T in (64, 4096):
-            y, state = layer(tokens(kind, draw, T))
+            y, state = layer(tokens(kind, draw, T, d_model))
             assert y.isfinite().all()
             for W, projections, main in zip(layer.start, state["projections_written"], state["main"], strict=True):
                 now = W.transpose(0, 1) + torch.cat([projections, main], 2)
@@ -339,15 +361,37 @@ def test_memories_stay_sane_when_every_token_is_written_with_lr_1(kind, like, dr
         assert kind != "one token" or not layer(tokens(kind, draw, 1024))[0].isfinite().all()
 
 
-def test_as_printed_the_first_layers_are_gone_after_thousands_of_tokens(like, draw):
-    layer = SelfModifyingTitans(32, forget_start=True, **like)
+@pytest.mark.parametrize("d_model", [32, 128], ids="d{}".format)
+def test_as_printed_the_first_layers_are_gone_after_thousands_of_tokens(d_model, like, draw):
+    layer = SelfModifyingTitans(d_model, forget_start=True, **like)
     with torch.no_grad():
-        _, early = layer(draw(1, 64, 32))
-        _, late = layer(draw(1, 4096, 32))
+        _, early = layer(draw(1, 64, d_model))
+        _, late = layer(draw(1, 4096, d_model))
     start = layer.start[0].transpose(0, 1).norm(dim=(-2, -1))
     share = [torch.cat([s["projections"][0], s["main"][0]], 2).norm(dim=(-2, -1)) / start for s in (early, late)]
     assert share[0].max() < 0.9
     assert share[1].max() < 0.01
+    assert "after 4,096 tokens" in " ".join(inspect.getmodule(SelfModifyingTitans).__doc__.split())  # and it is told
+
+
+@pytest.mark.parametrize("forget_start", [False, True], ids=["anchored", "as printed"])
+def test_without_writes_memories_fade_to_their_start_or_as_printed_to_nothing(forget_start, like, draw, close):
+    layer, still = (SelfModifyingTitans(8, chunk=4, forget_start=forget_start, **like) for _ in range(2))
+    still.lr = 0.0
+    with torch.no_grad():
+        for one in (layer, still):
+            one.read_rates.zero_()
+            one.rates[:, 1] = math.log(0.9 / 0.1)  # keep is 0.9 at every token
+        _, written = layer(draw(1, 9, 8))
+        _, faded = still(draw(1, 20, 8, seed=1), written)
+    for name in ("projections_written", "main"):
+        for before, after in zip(written[name], faded[name], strict=True):
+            close(after, 0.9**20 * before)  # W − W₀, or as printed W itself
+    assert layer.moved(written).min() > 1e-6
+    if forget_start:
+        assert 0.8 < layer.moved(faded).min() <= layer.moved(faded).max() < 1.2  # W₀ itself is all but gone
+    else:
+        close(layer.moved(faded), 0.9**20 * layer.moved(written))
 
 
 def test_half_of_what_is_learned_outlives_the_default_chunk():
@@ -418,6 +462,16 @@ def test_levels_are_written_as_often_as_they_say(like, draw):
         before, (_, state) = state or layer.init(1), layer(x, state)
         for name, period in every.items():
             assert torch.equal(state[name][0], before[name][0]) == (t % period > 0), name
+
+
+def test_every_choice_between_the_printed_and_another_reading_says_its_equation():
+    told = inspect.getdoc(SelfModifyingTitans).split("Raises:")[0]
+    switches = [name for name, p in inspect.signature(SelfModifyingTitans).parameters.items() if p.annotation == "bool"]
+    assert switches == ["read_first", "read_at_start", "adaptive_query", "forget_start", "stop_targets"]
+    for name in switches:
+        line = re.search(rf"^    {name}: (.*?)^    \w+: ", told, flags=re.M | re.S)
+        assert line, name
+        assert re.search(r"\beqs?\. \d", line[1]), name
 
 
 def test_errors_say_what_to_type(like, draw):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from functools import partial
 
@@ -11,9 +12,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nlviz import bench
+from nlviz import bench, lab, memory
 from nlviz.figures.speeds import speed
 from nlviz.lab.speed import Runner, race
+from nlviz.nested import AttentionLayer, MemoryLayer
+from nlviz.runtime import project
 from nlviz.trace import Trace
 
 
@@ -39,6 +42,12 @@ class Wide(nn.Module):
     def forward(self, x):
         wide = x.repeat(1, 1, 8)
         return (wide.exp() + wide)[..., : x.shape[-1]].clone()
+
+
+@pytest.fixture(autouse=True)
+def _small_product(monkeypatch):
+    """The product that says what the machine can do takes a thousandth of its time; nothing here looks at it."""
+    monkeypatch.setattr("nlviz.lab.speed.SIDE", 100)
 
 
 @pytest.fixture
@@ -142,7 +151,19 @@ def products_in_place(into, a, b, **_):
     return 2 * a[0] * a[1] * a[2] * b[2]
 
 
-@pytest.mark.parametrize("name", ["Delta", "Delta, gated", "DGD", "Titans, matrix", "Titans, MLP"])
+COUNTED = [
+    "Delta",
+    "Delta, gated",
+    "DGD",
+    "Deep, matrix",
+    "Deep, MLP",
+    "Titans, matrix",
+    "Titans, MLP",
+    "Omega, matrix",
+]
+
+
+@pytest.mark.parametrize("name", COUNTED)
 def test_counted_operations_are_those_that_are_done(name):
     """But for convolutions, gates and the solve, and for triangles that are computed as squares."""
     runner = bench.rows(peer=False)[name]
@@ -217,3 +238,115 @@ def test_the_figure_shows_what_was_measured(runners):
     assert figure.svg().startswith("<svg")
     with pytest.raises(KeyError, match="d_model"):
         speed(trace, d_model=128)
+
+
+class Hoarder(nn.Linear):
+    """A layer that keeps everything it was given, and notes how much it was asked with."""
+
+    asked: list[int] = []  # noqa: RUF012
+
+    def __init__(self, d_model):
+        super().__init__(d_model, d_model)
+
+    def forward(self, x, state=None):
+        state = x if state is None else torch.cat([state, x], 1)
+        Hoarder.asked.append(state.shape[1])
+        return super().forward(x), state
+
+
+def test_tokens_come_one_by_one_each_with_the_state_before_it_and_every_try_begins_anew(monkeypatch):
+    monkeypatch.setattr(Hoarder, "asked", [])
+    runners = {"hoards": Runner(Hoarder, lambda T, d: T * d), "forgets": Runner(MemoryLayer, lambda T, d: d)}
+    trace = lab.per_token(runners, d_model=4, length=8, every=2, tries=3, command="a test")
+    assert Hoarder.asked == [1, 2] + 3 * list(range(1, 9))
+    assert trace.along("token") == [2, 4, 6, 8]
+    assert trace["state"].tolist() == [[4 * 4 * t for t in (2, 4, 6, 8)], [4 * (3 * 4 + 4 * 4)] * 4]
+    assert trace["flops"].tolist() == [[2 * t * 4 for t in (1, 3, 5, 7)], [4] * 4]
+    assert (trace["cpu"] > 0).all()
+    assert np.isfinite(trace["wall"]).all()
+    assert trace["product"] > 0
+    assert trace.about["command"] == "a test"
+    with pytest.raises(ValueError, match="choose a length that it divides"):
+        lab.per_token(runners, length=8, every=3)
+
+
+def test_the_table_of_tokens_that_come_alone_compares_the_last_quarter_with_the_first_and_with_attention():
+    labels = {"row": ["Delta", "attention"], "token": [2, 4, 6, 8]}
+    arrays = {
+        "cpu": [[1e-3, 1, 1, 1e-3], [1e-4, 1, 1, 4e-4]],
+        "state": [[5e3] * 4, [1e3, 2e3, 3e3, 4e3]],
+        "flops": [[1e5] * 4, [2e5] * 4],
+        "product": 1e10,
+    }
+    axes = {name: ("row", "token") for name in ("cpu", "state", "flops")} | {"product": ()}
+    arrays = {name: np.array(numbers) for name, numbers in arrays.items()}
+    trace = Trace(arrays, axes, labels, {"tries": 5, "d_model": 128})
+    head, _, delta, attention = lab.generation_table(trace)
+    assert "8 of them, d_model 128" in head
+    assert delta.split() == ["Delta", "1,000", "0.40×", "1.0%", "1.00×", "5", "1.00×"]
+    assert attention.split() == ["attention", "2,500", "1.00×", "5.0%", "4.00×", "4", "4.00×"]
+
+
+def test_generation_is_a_command_of_its_own_that_prints_and_stores_when_asked(tiny, capsys, monkeypatch):
+    monkeypatch.setattr(bench, "per_token", partial(lab.per_token, length=4, every=1, tries=1))
+    assert bench.main(["generation"]) == 0
+    said = capsys.readouterr().out
+    assert "one token after another, 4 of them" in said
+    assert [line for line in said.splitlines() if line.startswith("attention ") and "1.00×" in line]
+    assert not (tiny / "data").exists()
+    assert bench.main(["generation", "--store"]) == 0
+    stored = Trace.load(tiny / "data" / "results" / "bench_generation.npz")
+    assert stored.along("row") == list(bench.layers())
+    assert stored.about["command"] == "python -m nlviz bench generation"
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "per_token", stopped)
+    assert bench.main(["generation"]) == 130
+
+
+@pytest.mark.parametrize("name", bench.layers())
+def test_every_layer_of_the_bench_says_the_same_to_tokens_that_come_one_by_one(name):
+    layer, x, state, answers = bench.layers()[name].build(128), torch.randn(1, 5, 128), None, []
+    for token in x.split(1, 1):
+        y, state = layer(token, state)
+        answers.append(y)
+    torch.testing.assert_close(torch.cat(answers, 1), layer(x)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_every_memory_rule_has_a_row_in_the_bench():
+    built = [runner.build(128) for runner in bench.layers().values()]
+    shown = {type(layer.rule) for layer in built if isinstance(layer, MemoryLayer)}
+    rules = {kind for name in memory.__all__ if dataclasses.is_dataclass(kind := getattr(memory, name))}
+    assert shown == rules
+    assert sum(isinstance(layer, AttentionLayer) for layer in built) == 1
+
+
+def test_a_token_costs_the_same_early_and_late_in_4096_but_for_attention():
+    """Numbers that are kept: no test says how fast this machine is."""
+    trace = Trace.load(project() / "data" / "results" / "bench_generation.npz")
+    assert trace.about["command"] == "python -m nlviz bench generation"
+    assert trace.along("row") == list(bench.layers())
+    assert trace.along("token")[-1] == 4096
+    assert (trace.about["d_model"], trace.about["tries"]) == (128, 5)
+    grows = np.array(["ttention" in name and "pairs" not in name for name in trace.along("row")])
+    assert grows.sum() == 2
+    time, size = lab.growth(trace, "cpu"), lab.growth(trace, "state")
+    assert (size[~grows] == 1).all()
+    assert (size[grows] > 2).all()
+    assert (abs(time[~grows] - 1) < 0.15).all()
+    assert (time[grows] > 1.3).all()
+
+
+def test_the_kept_bench_shows_what_is_promised_of_self_modifying_titans_and_hope():
+    """CPU seconds of one run: width 128, batch 1, chunk 64, forward and backward."""
+    trace = Trace.load(project() / "data" / "results" / "bench_memories_quick.npz")
+    rows = {name: trace.select(row=name, kind="forward + backward")["cpu"].squeeze() for name in trace.along("row")}
+    at = {T: i for i, T in enumerate(trace.along("T"))}
+    speeds = {name: 1024 / seconds[at[1024]] for name, seconds in rows.items()}
+    assert speeds["SelfModifyingTitans"] > 0.4 * speeds["titans-pytorch"]
+    assert speeds["SelfModifyingTitans"] > 0.4 * speeds["titans-pytorch, refreshed"]
+    assert speeds["Hope"] > 0.5 * speeds["SelfModifyingTitans"]
+    for name in ("SelfModifyingTitans", "Hope"):
+        assert rows[name][at[8192]] / 8192 < 1.5 * rows[name][at[1024]] / 1024

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from torch import nn
 
 import nlviz as nl
@@ -191,6 +192,20 @@ def test_a_run_that_died_while_it_was_writing_goes_on_just_so(like, stream, tmp_
     assert same(weights(second), weights(whole))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_run_whose_checkpoint_is_cut_short_goes_on_from_the_one_before(like, stream, tmp_path, capsys, share):
+    path, whole, first, second = tmp_path / "run.pt", Net(like), Net(like), Net(like, seed=1)
+    nl.train(whole, stream, missed, adam(whole), **everything())
+    with pytest.raises(Died):
+        nl.train(first, stream, dies_at(13), adam(first), **everything(path))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    nl.train(second, stream, missed, adam(second), **everything(path))
+    said = capsys.readouterr().out
+    assert "run.pt is damaged, perhaps cut short" in said
+    assert "goes on after step 5" in said
+    assert same(weights(second), weights(whole))
+
+
 KILLED = """
 import os, signal, torch, nlviz as nl
 torch.set_num_threads(1)
@@ -254,6 +269,51 @@ def test_an_interrupt_ends_the_run_after_the_step_in_hand_and_the_same_line_goes
     assert same(weights(model), weights(whole))
     np.testing.assert_array_equal(trace["size"], expected["size"])
     assert "stopped" not in trace.about
+
+
+BUTTON = """
+import torch, nlviz as nl
+torch.set_num_threads(1)
+model = torch.nn.Linear(4, 1)
+stream = [torch.ones(2, 4)] * 1_000_000
+calls = []
+def loss(model, x):
+    calls.append(x)
+    if len(calls) == 3:
+        print("it runs", flush=True)
+    return model(x).square().mean()
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+trace = nl.train(model, stream, loss, optimizer, checkpoint=path, save_every=10**6)
+print(len(calls), trace.sizes["step"])
+"""
+
+
+def test_the_notebooks_stop_button_ends_a_run_with_a_sentence_and_keeps_it(tmp_path, monkeypatch):
+    """In a kernel, as JupyterLab starts and interrupts it."""
+    for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    manager, client = start_new_kernel(kernel_name="python3")
+    said = []
+
+    def hear(message):
+        if message["msg_type"] == "error":
+            said.extend(message["content"]["traceback"])
+        if message["msg_type"] == "stream":
+            said.append(message["content"]["text"])
+            if "it runs" in said[-1]:
+                manager.interrupt_kernel()
+
+    try:
+        path = str(tmp_path / "run.pt")
+        reply = client.execute_interactive(f"path = {path!r}\n{BUTTON}", timeout=120, output_hook=hear)
+        assert reply["content"]["status"] == "ok", said
+        lines = "".join(said).splitlines()
+        assert f"kept in {path}: the same line goes on from there" in lines[-2], said
+        asked, taken = map(int, lines[-1].split())
+        assert asked == taken == len(nl.loops.read_checkpoint(path)["noted"]["loss"]) < 1_000_000
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def test_a_second_interrupt_ends_it_at_once(like, stream):

@@ -145,7 +145,7 @@ print(time.perf_counter() - before)
 loaded = {{name.split(".")[0] for name in sys.modules}}
 assert not loaded & set({PICTURES}), loaded & set({PICTURES})
 """
-    best = min(float(alone(code)) for _ in range(5))
+    best = min(float(alone(code)) for _ in range(2))
     print(f"\nimport nlviz, its memories, tasks and measures: {1000 * best:.0f} ms beyond torch and numpy")
 
 

@@ -12,7 +12,17 @@ from functools import partial
 from ..lab.stored import store
 from ..runtime import need, project
 from ..trace import Trace
-from . import amnesia, bench_clocks, clocks, continual, gates, in_a_row, language, optimizers
+from . import (
+    amnesia,
+    answering,
+    bench_clocks,
+    clocks,
+    continual,
+    gates,
+    in_a_row,
+    language,
+    optimizers,
+)
 
 EXPERIMENTS = [
     *optimizers.EXPERIMENTS,
@@ -23,6 +33,7 @@ EXPERIMENTS = [
     *amnesia.EXPERIMENTS,
     *bench_clocks.EXPERIMENTS,
     *language.EXPERIMENTS,
+    *answering.EXPERIMENTS,
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,9 +10,9 @@ import torch
 from torch import nn
 
 from .. import lab, tasks
-from ..lab.language_models import Entrant
 from ..lab.side_by_side import Watch
 from ..lab.stored import Experiment
+from ..lab.tuned_runs import Entrant
 from ..memory import Delta
 from ..nested import Hope, HopeAttention, LanguageModel, MemoryBlock, MultiClock
 from ..nested.layers.block import Block
@@ -35,22 +36,29 @@ BLOCKS: dict[str, tuple[type[Block], dict[str, Any]]] = {
 
 def entrants() -> dict[str, Entrant]:
     """Every kind of block, its MLPs so wide that all models have the same number of parameters."""
-    return {
-        name: Entrant(partial(_model, block, _sized(block, own)), _optimizer) for name, (block, own) in BLOCKS.items()
-    }
+    return equal_entrants(BLOCKS, WIDTH, LAYERS, 256, PARAMETERS)
 
 
-def _model(block: type[Block], settings: dict[str, Any], seed: int) -> LanguageModel:
-    return LanguageModel(block, WIDTH, LAYERS, settings=settings, seed=seed)
+def equal_entrants(
+    blocks: Mapping[str, tuple[type[Block], dict[str, Any]]], width: int, layers: int, vocabulary: int, parameters: int
+) -> dict[str, Entrant]:
+    """Language models of these blocks with so many parameters each: the width of their MLPs makes up for the rest."""
+
+    def entrant(block: type[Block], settings: dict[str, Any]) -> Entrant:
+        few, many = (
+            LanguageModel.cost(block, width, layers, vocabulary, {**settings, "hidden": hidden}, length=64).parameters
+            for hidden in (64, 128)  # it grows with the width in a line
+        )
+        sized = {**settings, "hidden": round(64 + 64 * (parameters - few) / (many - few))}
+        return Entrant(partial(_model, block, width, layers, vocabulary, sized), _optimizer)
+
+    return {name: entrant(*own) for name, own in blocks.items()}
 
 
-def _sized(block: type[Block], settings: dict[str, Any]) -> dict[str, Any]:
-    """With the width of the MLPs that makes the number of parameters right; it grows with the width in a line."""
-    few, many = (
-        LanguageModel.cost(block, WIDTH, LAYERS, settings={**settings, "hidden": hidden}, length=64).parameters
-        for hidden in (64, 128)
-    )
-    return {**settings, "hidden": round(64 + 64 * (PARAMETERS - few) / (many - few))}
+def _model(
+    block: type[Block], width: int, layers: int, vocabulary: int, settings: dict[str, Any], seed: int
+) -> LanguageModel:
+    return LanguageModel(block, width, layers, vocabulary, settings, seed)
 
 
 def _optimizer(model: LanguageModel, lr: float) -> torch.optim.Optimizer:

@@ -1,18 +1,20 @@
 """The course's experiments: objects in, Trace out."""
 
-from .capacity import recall_curve
+from .answering import answer_table, answers, untrained
+from .capacity import recall_contest, recall_curve
 from .claims import Claim, ReportCard
 from .continual import choose, compare, follow
 from .continual_table import contest, digest, table_lines
 from .drifting import two_scales
 from .evolving import evolve
 from .forgetful import amnesia
-from .generation import per_token
-from .language_models import Entrant, byte_models, byte_table
+from .generation import generation_table, growth, per_token
+from .language_models import byte_models, byte_table
 from .mixing import spectrum
 from .ngrams import ngram_bits, ngram_table
 from .optimizer_speed import Build, cost_table, step_cost
 from .override import overriding
+from .papers import Reported, reported, reported_table
 from .problems import Problem, digit_network, scaled_regression
 from .rebuilding import staircase
 from .recurring import recurring_gradients
@@ -24,6 +26,7 @@ from .stored import kept
 from .switching import task_switch
 from .time_scales import one_time_scale
 from .training import trainers
+from .tuned_runs import Entrant
 from .two_tasks import overwriting
 from .valleys import toy_valley, valley
 from .watching_cost import Stepping, overhead_table, overheads, step_overhead
@@ -34,9 +37,12 @@ __all__ = [
     "Entrant",
     "Problem",
     "ReportCard",
+    "Reported",
     "Runner",
     "Stepping",
     "amnesia",
+    "answer_table",
+    "answers",
     "byte_models",
     "byte_table",
     "choose",
@@ -47,6 +53,8 @@ __all__ = [
     "digit_network",
     "evolve",
     "follow",
+    "generation_table",
+    "growth",
     "in_a_row",
     "kept",
     "ngram_bits",
@@ -58,8 +66,11 @@ __all__ = [
     "overwriting",
     "per_token",
     "race",
+    "recall_contest",
     "recall_curve",
     "recurring_gradients",
+    "reported",
+    "reported_table",
     "scaled_regression",
     "self_changes",
     "self_made_targets",
@@ -72,5 +83,6 @@ __all__ = [
     "toy_valley",
     "trainers",
     "two_scales",
+    "untrained",
     "valley",
 ]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from ..loops import bits_per_token, next_token, train, warmup_cosine
-from ..loops.checkpoint import previous
+from ..loops import bits_per_token, next_token
 from ..measure import mean_interval
 from ..runtime import provenance
 from ..trace import Trace
 from .continual import ELSEWHERE
 from .ngrams import ngram_table
 from .side_by_side import Watch
+from .tuned_runs import Attempt, Entrant, tuned_runs
 
 if TYPE_CHECKING:
     from ..tasks.byte_streams import ByteStream
@@ -29,18 +26,6 @@ if TYPE_CHECKING:
 
 ORDERS = (0, 1, 2, 3)
 """Of the n-grams that stand beside the models."""
-
-
-class Entrant(NamedTuple):
-    """A model that takes part.
-
-    Args:
-        build: seed to a model; tokens `(batch, T)` to logits.
-        optimizer: of a model and a learning rate: an optimizer or a clock around one.
-    """
-
-    build: Callable[[int], nn.Module]
-    optimizer: Callable[[Any, float], torch.optim.Optimizer]
 
 
 def byte_models(
@@ -83,58 +68,28 @@ def byte_models(
     """
     held_out = len(text.train) // 10
     inner = replace(text, train=text.train[:-held_out], test=text.train[-held_out:])
-    schedule = warmup_cosine(steps, warmup=max(1, steps // 12))
-    tuning = np.full((len(entrants), len(rates)), np.inf)
-    bits, seconds = np.full((2, len(entrants), runs), np.nan)
-    loss = np.full((len(entrants), runs, steps), np.nan, np.float32)
-    parameters, chosen, paths = np.zeros(len(entrants), int), {}, []
-    for row, job in watch([(row, job) for row in range(len(entrants)) for job in range(len(rates) + runs)]):
-        name, entrant = list(entrants.items())[row]
-        run = job - len(rates)
-        tunes = run < 0
-        if not tunes and np.isinf(tuning[row]).all():
-            raise FloatingPointError(
-                f"byte_models: {name!r} diverges with every rate of {', '.join(map(str, rates))}; give smaller ones too"
-            )
-        lr = rates[job] if tunes else rates[int(tuning[row].argmin())]
-        own = seed + ELSEWHERE if tunes else seed + run
-        here = inner if tunes else text
-        batches = stream(here, steps, own)
-        model = entrant.build(own).to(device)
-        optimizer = entrant.optimizer(model, lr)
-        path = None
-        if folder:
-            which = _digest(batches.about, steps, held_out if tunes else 0, model, optimizer)
-            path = folder / f"{re.sub('[^A-Za-z0-9]+', '_', name)}_{lr:g}_{own}_{which}.pt"
-            paths.append(path)
-        parameters[row] = sum(w.numel() for w in model.parameters())
-        try:
-            trace = train(
-                model,
-                batches,
-                next_token,
-                optimizer,
-                schedule=schedule,
-                clip=1.0,
-                evaluate={"bits": partial(bits_per_token, batches=batches.exam(0))},
-                evaluate_every=steps,
-                checkpoint=path,
-                save_every=max(1, steps // 4),
-                seed=own,
-            )
-        except FloatingPointError:
-            if tunes:
-                continue
-            raise
-        if "stopped" in trace.about:
-            raise KeyboardInterrupt(trace.about["stopped"])
-        if tunes:
-            tuning[row, job] = np.nan_to_num(trace["bits"][-1], nan=np.inf, posinf=np.inf)
-        else:
-            chosen[name] = lr
-            bits[row, run], loss[row, run] = trace["bits"][-1], trace["loss"]
-            seconds[row, run] = trace.about.get("seconds", np.nan)
-    arrays = {"bits per byte": bits, "loss": loss, "tuning": tuning, "seconds": seconds, "parameters": parameters}
+    learned = 0
+
+    def attempt(one: Attempt) -> tuple[float, Trace]:
+        nonlocal learned
+        batches = stream(inner if one.tunes else text, steps, one.seed)
+        learned = int(batches.start.numel() * batches.length)
+        score = partial(bits_per_token, batches=batches.exam(0))
+        told = (batches.about, steps, held_out if one.tunes else 0)
+        trace = one.train(batches, next_token, steps, score, told)
+        return trace["score"][-1], trace
+
+    seeds = range(seed, seed + runs)
+    tuned = tuned_runs("byte_models", entrants, rates, attempt, seeds, seed + ELSEWHERE, folder, device, watch)
+    traces = list(tuned.found.values())
+    arrays = {
+        "bits per byte": np.array([[trace["score"][-1] for trace in row] for row in traces]),
+        "loss": np.array([[trace["loss"] for trace in row] for row in traces], np.float32),
+        "tuning": tuned.tuning,
+        "seconds": np.array([[trace.about["seconds"] for trace in row] for row in traces]),
+        "parameters": tuned.parameters,
+        "n-grams": ngram_table(text, ORDERS)["bits per byte"],
+    }
     axes: dict[str, tuple[str, ...]] = {
         "bits per byte": ("model", "run"),
         "loss": ("model", "run", "step"),
@@ -143,21 +98,10 @@ def byte_models(
         "parameters": ("model",),
         "n-grams": ("order",),
     }
-    arrays["n-grams"] = ngram_table(text, ORDERS)["bits per byte"]
     labels: dict[str, list[Any]] = {"model": list(entrants), "rate": list(rates), "order": list(ORDERS)}
-    about = provenance(
-        seed=seed, steps=steps, chosen=chosen, learned=int(batches.start.numel() * batches.length), **text.about
-    )
-    for path in paths:  # the table is whole: to run it again is to run it
-        path.unlink(missing_ok=True)
-        previous(path).unlink(missing_ok=True)
+    about = provenance(seed=seed, steps=steps, chosen=tuned.chosen, learned=learned, **text.about)
+    tuned.forget()
     return Trace(arrays, axes, labels, about)
-
-
-def _digest(stream: Mapping[str, Any], steps: int, held_out: int, model: nn.Module, optimizer: Any) -> str:
-    """Which run this is: another text, model or length must not be given its numbers."""
-    told = (stream, steps, held_out, repr(model), getattr(model, "config", None), repr(optimizer), torch.__version__)
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def byte_table(trace: Trace) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -91,9 +92,8 @@ def spectrum(
         else:
             memory.tick(None)
             surprise.append(torch.zeros_like(size))
-        says = [(M * maps).sum((-2, -1)) / size for M in memory.memories]
-        overlap.append(torch.stack(says, dim=-1))
-    shares = torch.stack(overlap).permute(1, 2, 0).numpy()  # (stream, level, step)
+        overlap.append((torch.stack(memory.memories) * maps).sum((-2, -1)) / size)  # (level, stream)
+    shares = torch.stack(overlap).permute(2, 1, 0).numpy()  # (stream, level, step)
     arrays = {"overlap": shares, "total": shares.sum(1), "surprise": torch.stack(surprise, dim=-1).numpy()}
     arrays |= {"recovery": arrays["total"][:, -1], **_clocks([level.period for level in desk], steps)}
     axes: dict[str, tuple[str, ...]] = {"overlap": ("stream", "level", "step"), "total": ("stream", "step")}
@@ -114,10 +114,21 @@ def spectrum(
 
 def _draw(streams: int, seed: int, d: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The map A (stream, d, d) and unit keys (stream, step, d), the same numbers as in the browser."""
-    drawn = [list(islice(normals(seed + stream), d * d + steps * d)) for stream in range(streams)]
-    numbers = torch.tensor(drawn, dtype=torch.float64)
+    numbers = torch.stack([_numbers(seed + stream, d * d + steps * d) for stream in range(streams)])
     keys = numbers[:, d * d :].reshape(streams, steps, d)
     return numbers[:, : d * d].reshape(streams, d, d), keys / keys.norm(dim=-1, keepdim=True)
+
+
+def _numbers(seed: int, count: int) -> torch.Tensor:
+    """The first numbers of a seed; what was drawn for another length is not drawn again."""
+    draws, drawn = _begun(seed)
+    drawn.extend(islice(draws, max(0, count - len(drawn))))
+    return torch.tensor(drawn[:count], dtype=torch.float64)
+
+
+@lru_cache(maxsize=64)
+def _begun(seed: int) -> tuple[Iterator[float], list[float]]:
+    return normals(seed), []
 
 
 def _clocks(periods: Sequence[int], steps: tuple[int, int, int]) -> dict[str, np.ndarray]:

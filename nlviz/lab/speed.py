@@ -89,7 +89,7 @@ def race(
     at = {cell: tuple(axis.index(label) for axis, label in zip(axes[1:4], cell, strict=True)) for cell in cells}
     left = [cell for cell in cells if not arrays["tries"][at[cell]]]
     done = len(cells) - len(left)
-    with _one_thread(), need("tqdm", extra="course").tqdm(initial=done, total=len(cells), unit="cell") as bar:
+    with one_thread(), need("tqdm", extra="course").tqdm(initial=done, total=len(cells), unit="cell") as bar:
         for T, d_model, batch in left:
             bar.set_description(f"T {T}, d_model {d_model}, batch {batch}")
             place, layers = at[T, d_model, batch], {}
@@ -195,7 +195,8 @@ def _peak(call: Callable[[], Any], device: torch.device) -> float:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """PyTorch computes with one thread; afterwards with as many as before."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -108,4 +108,4 @@ class Omega(NetworkMemory):
         step = torch.arange(size, device=like.device).unsqueeze(-1)
         pair = torch.arange(1 - self.window, size, device=like.device)
         age = step - pair
-        return torch.where((age >= 0) & (age < self.window), like.new_tensor(self.fade) ** age.clamp(min=0), 0.0)
+        return torch.where((age >= 0) & (age < self.window), self.fade ** age.clamp(min=0).to(like.dtype), 0.0)

@@ -88,8 +88,10 @@ def _run(changes: int, quiet: float, d: int, seed: int) -> tuple[Tensor, ...]:
     names, jobs = _spelled(d, draws), normalize(torch.randn(len(JOBS), d, generator=draws), dim=-1)
     often = torch.ones(people)
     often[torch.randperm(people, generator=draws)[: round(quiet * people)]] = 1 / 20
-    later = torch.multinomial(often, changes - people, replacement=True, generator=draws) if changes > people else []
-    who = [*torch.randperm(people, generator=draws).tolist(), *map(int, later)]
+    later: list[int] = []
+    if changes > people:
+        later = torch.multinomial(often, changes - people, replacement=True, generator=draws).tolist()
+    who = [*torch.randperm(people, generator=draws).tolist(), *later]
     steps = torch.randint(1, len(JOBS), (changes,), generator=draws).tolist()  # to another job than before
     has = torch.randint(len(JOBS), (people,), generator=draws).tolist()
     told, what = [0] * people, []

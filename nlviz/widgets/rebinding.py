@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .base import Widget
-from .rebind_model import RUNS, WIDTH, answers, delta, hebb, loudness, measured, pairs
+from .rebind_model import RUNS, WIDTH, Write, answers, delta, hebb, loudness, measured, pairs
 from .still import bars, lines
 
 WEEKS = tuple(range(1, 17))
@@ -124,7 +124,7 @@ class Rebind(Widget):
         key = json.dumps({key: value for key, value in self.state.items() if key not in ("metric", "asked", "guess")})
         if getattr(self, "_played", ("",))[0] != key:
             keys, values = pairs(self.state)
-            rules = {"Hebb": partial(hebb, keep=self.state["keep"]), "Delta": delta}
+            rules: dict[str, Write] = {"Hebb": partial(hebb, keep=self.state["keep"]), "Delta": delta}
             said = {name: answers(self.state, rule, keys, values) for name, rule in rules.items()}
             made = {name: (*measured(self.state, one, values), one[0]) for name, one in said.items()}
             self._played = key, made

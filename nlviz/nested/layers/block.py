@@ -70,9 +70,9 @@ class Block(nn.Module):
 
         Args:
             loss: `(batch,)`, one a sequence, of a y that was read with the levels of this state.
-            first_order: treat the gradients as constants in an outer gradient. Otherwise all that lies between the
-                levels and the loss must have second derivatives, and memory layers have none: with a block of them
-                behind this one type first_order=True.
+            first_order: treat the gradients of eq. 71 as constants in an outer gradient (erratum E-33). Otherwise all
+                that lies between the levels and the loss must have second derivatives, and memory layers have none:
+                with a block of them behind this one type first_order=True.
 
         Raises:
             ValueError: if the state was not begun with `init(batch, learns=True)`.

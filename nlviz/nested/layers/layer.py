@@ -46,7 +46,8 @@ class MemoryLayer(nn.Module):
             halved every 69 tokens.
         heads: memories side by side, of d_model / heads features each.
         chunk: steps computed at once, see `nl.memory.scan`; None: the loop.
-        read_first: whether a token is asked before it is written.
+        read_first: whether a token is asked before it is written (Nested Learning, eq. 83) or, as in Titans, after it
+            (eq. 82, erratum E-26).
         width: how many tokens the convolution mixes, 1 or more.
         seed: of the initial weights.
 
@@ -133,8 +134,9 @@ class MemoryLayer(nn.Module):
         x, tail = mix(x, state["tail"], self.taps)
         pairs = unit(self.project(x).unflatten(-1, (3, heads, features)))
         keys, values, queries = pairs.transpose(1, 3).unbind(2)  # (batch, heads, T, features) each
+        chunk = None if x.shape[1] == 1 and not self.start else self.chunk  # for one token the loop takes half the time
         recalled, memory = scan(
-            self.rule, keys, values, queries, state["memory"], self.chunk, self.read_first, **self._rates(x)
+            self.rule, keys, values, queries, state["memory"], chunk, self.read_first, **self._rates(x)
         )
         said = unit(recalled.transpose(1, 2)) * (features**0.5 * self.scale)
         y = self.out(said.flatten(2) * silu(self.gate(x)))

@@ -97,5 +97,5 @@ def masked(frozen: Sequence[bool], before: Weights, after: Weights) -> Weights:
     """
     if not any(frozen):
         return after
-    stays = torch.tensor(frozen, device=before[0].device)[:, None, None]
-    return tuple(torch.where(stays, old, new) for old, new in zip(before, after, strict=True))
+    layers = [zip(frozen, W.unbind(-3), V.unbind(-3), strict=True) for W, V in zip(before, after, strict=True)]
+    return tuple(torch.stack([old if stays else new for stays, old, new in layer], -3) for layer in layers)

@@ -58,8 +58,8 @@ class SelfModifyingTitans(nn.Module):
         adaptive_query: whether a sixth memory makes the queries, eqs. 79 and 85, in place of W_query (erratum E-24).
         forget_start: whether forgetting and erasing act on the weights themselves, as eq. 88 is printed, so that the
             weights learned outside are forgotten too; otherwise on what was learned since.
-        stop_targets: whether the outer gradient stops at the targets. The inner one always does (erratum E-28). Values
-            serve for nothing else, so that their memory then learns nothing outside.
+        stop_targets: whether the outer gradient stops at the targets, v̂ of eq. 87. The inner one always does (errata
+            E-28 and E-45). Values serve for nothing else, so that their memory then learns nothing outside.
         lr: the most a token may be written; it starts at half of that. Up to 1 is stable, 2 is not.
         keep: where the factor that stays at each token starts, above 0 and below 1; at 0.995 half is left after 138.
         width: how many tokens the convolution mixes, 1 or more.
@@ -76,6 +76,9 @@ class SelfModifyingTitans(nn.Module):
     >>> rest, state = layer(x[:, 7:], state)                   # many calls are one
     >>> torch.allclose(torch.cat([first, rest], 1), y, atol=1e-5)
     True
+    >>> import nlviz as nl
+    >>> trace = nl.lab.self_changes(layer, length=64)
+    >>> drawn = nl.figures.key_drift(trace), nl.figures.memories_moved(trace), nl.figures.freezing(trace)
     """
 
     def __init__(

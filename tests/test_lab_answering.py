@@ -1,0 +1,211 @@
+"""Models that learn to answer, side by side: chance, tuning, a table that goes on, and the numbers beside it."""
+
+from __future__ import annotations
+
+import signal
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nlviz as nl
+from nlviz.lab import Entrant
+from nlviz.lab.answering import APART, NOT_TRAINED
+from nlviz.tasks import Sequences
+
+LETTERS = 8
+
+
+class Map(nn.Module):
+    """An answer for each token; counts the batches it learned from."""
+
+    steps = 0
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+        self.table = nn.Embedding(LETTERS, LETTERS)
+        nn.init.normal_(self.table.weight, generator=torch.Generator().manual_seed(seed))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        Map.steps += torch.is_grad_enabled()
+        return self.table(tokens)
+
+
+def next_letter(length: int = 6, first: int = LETTERS, seed: int = 0, sequences: int = 16) -> Sequences:
+    """After each of the first letters the one that follows in the alphabet."""
+    tokens = torch.randint(first, (sequences, length), generator=torch.Generator().manual_seed(seed))
+    about = dict(task="next letter", length=length, first=first, seed=seed, sequences=sequences)
+    return Sequences(tokens, (tokens + 1) % LETTERS, LETTERS, 1 / LETTERS, "next letter", about)
+
+
+def adam(model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=lr)
+
+
+def still(model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.0)
+
+
+def asked(draw: Any = lambda seed: next_letter(seed=seed), **settings: Any) -> nl.trace.Trace:
+    entrants = {"table": Entrant(Map, adam), "still": Entrant(Map, still)}
+    given: dict[str, Any] = {"rates": [0.001, 0.5, 0.02], "runs": 3, "steps": 30} | settings
+    return nl.lab.answers(
+        given.pop("entrants", entrants),
+        draw,
+        next_letter,
+        {"length": [6, 12], "first": [4, 8]},
+        trained=[6],
+        **given,
+    )
+
+
+def the_same(one: nl.trace.Trace, other: nl.trace.Trace) -> None:
+    for name in set(one) - {"seconds"}:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert one.axes == other.axes
+    assert one.labels == other.labels
+    assert one.about == other.about
+
+
+@pytest.fixture(scope="module")
+def whole() -> nl.trace.Trace:
+    return asked()
+
+
+def test_what_is_learned_is_answered_in_every_setting_and_who_does_not_learn_stays_behind(whole):
+    assert whole.axes["accuracy"] == ("model", "length", "first", "run")
+    table = whole.select(model="table")
+    assert (table["accuracy"] == 1).all()
+    assert (table["whole"] == 1).all()
+    assert (whole.select(model="still")["accuracy"] < 0.5).all()
+    assert whole.about["chosen"]["table"] == 0.5
+    assert whole["chance"].tolist() == [[1 / 8] * 2] * 2
+    assert whole["parameters"].tolist() == [64, 64]
+    assert whole.about["learned"] == 30 * 16
+
+
+def test_shares_are_those_that_right_counts(whole):
+    model = Map(seed=2)  # of the third run; what stays still is as it was built
+    for length in (6, 12):
+        paper = next_letter(length=length, first=4)
+        shares = nl.loops.right(model, paper.batches())
+        here = whole.select(model="still", length=length, first=4, run=2)
+        assert (float(here["accuracy"]), float(here["whole"])) == shares
+
+
+def test_a_rate_is_chosen_from_a_seed_apart_and_by_questions_that_are_not_reported(monkeypatch):
+    drawn, questions = [], []
+
+    def noted(seed: int) -> Sequences:
+        drawn.append(seed)
+        return next_letter(seed=seed)
+
+    def paper(seed: int, **setting: int) -> Sequences:
+        questions.append((seed, setting["length"]))
+        return next_letter(seed=seed, **setting)
+
+    monkeypatch.setitem(globals(), "next_letter", next_letter)
+    trace = nl.lab.answers(
+        {"table": Entrant(Map, adam)}, noted, paper, {"length": [6, 12]}, [6], rates=[0.001, 0.3], runs=2, steps=2
+    )
+    streams = list(dict.fromkeys(seed // 1_000_000 - 1 for seed in drawn if seed >= 1_000_000))
+    assert streams == [APART, 0, 1]
+    assert questions == [(0, 6), (0, 12), (1, 6)]  # reported; then those to choose by, of a length that is learned
+    assert trace.about["chosen"]["table"] == trace.along("rate")[int(trace["tuning"][0].argmin())]
+
+
+def only(jobs: Any, n: int) -> Any:
+    """So many runs, and then somebody stops it."""
+    for i, job in enumerate(jobs):
+        if i == n:
+            raise KeyboardInterrupt
+        yield job
+
+
+def test_a_table_that_was_stopped_goes_on_trains_nothing_twice_and_is_the_same_to_the_bit(tmp_path, whole):
+    with pytest.raises(KeyboardInterrupt):
+        asked(folder=tmp_path, watch=partial(only, n=4))
+    assert len(list(tmp_path.glob("*.pt"))) == 4
+    Map.steps = 0
+    the_same(asked(folder=tmp_path), whole)
+    assert Map.steps == (2 * (3 + 3) - 4) * 30
+    assert not list(tmp_path.iterdir())  # a table that is whole is run again when asked again
+
+
+def test_a_run_that_was_stopped_in_its_middle_goes_on_from_there(tmp_path, whole):
+    def interrupted(model: Map, lr: float) -> torch.optim.Optimizer:
+        optimizer = adam(model, lr)
+        if model.seed == 1:
+            count = iter(range(1_000))
+            optimizer.register_step_post_hook(
+                lambda *_: signal.raise_signal(signal.SIGINT) if next(count) == 12 else None
+            )
+        return optimizer
+
+    entrants = {"table": Entrant(Map, interrupted), "still": Entrant(Map, still)}
+    with pytest.raises(KeyboardInterrupt, match="stopped by an interrupt after step 13; kept in"):
+        asked(folder=tmp_path, entrants=entrants)
+    Map.steps = 0
+    the_same(asked(folder=tmp_path), whole)
+    assert Map.steps == (1 + 6) * 30 + 17
+
+
+@pytest.mark.parametrize(
+    "other", [{"steps": 31}, {"draw": lambda seed: next_letter(seed=seed, sequences=8)}], ids=["steps", "batch"]
+)
+def test_a_run_of_another_task_or_length_is_not_taken_for_this_one(tmp_path, other):
+    for settings in ({}, {}, other):
+        with pytest.raises(KeyboardInterrupt):
+            asked(folder=tmp_path, watch=partial(only, n=1), **settings)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def test_the_table_says_which_model_was_not_trained_off_chance_and_no_verdict(whole):
+    lines = list(nl.lab.answer_table(whole))
+    (given,) = (line for line in lines if NOT_TRAINED in line and line.startswith("still"))
+    assert not any(NOT_TRAINED in line for line in lines if line.startswith("table"))
+    assert " 30 " in given
+    assert lines[-1].endswith("That is no verdict on the model.")
+    short = next(line for line in lines if line.startswith("length 6, first 4 "))
+    assert short.split()[4:7] == ["100.0", "±", "0.0"]
+    assert short.split()[-2:] == ["0.0*", "12"]  # what stays still, and chance
+
+
+def off_chance(way: list[float], trained: int = 5) -> bool:
+    """Whether a model whose runs came so far from chance counts as trained on 5 pairs."""
+    accuracy = 0.2 + 0.8 * np.array([[way]])
+    axes = {"accuracy": ("model", "pairs", "run"), "chance": ("pairs",)}
+    arrays = {"accuracy": accuracy, "chance": np.array([0.2])}
+    return not nl.lab.untrained(nl.trace.Trace(arrays, axes, {"pairs": [5]}, {"trained": [trained]}))[0, 0]
+
+
+def test_off_chance_is_a_third_of_the_way_or_more_with_chance_outside_the_interval():
+    assert off_chance([0.34, 0.36, 0.35])
+    assert not off_chance([0.30, 0.32, 0.31])  # surely better than chance, and barely
+    assert not off_chance([1.0, 0.0, 0.1])  # 0.37 on average, and one run of three
+
+
+def test_nobody_is_said_to_be_untrained_in_a_setting_that_was_not_learned(whole):
+    assert off_chance([0.0, 0.1, 0.1], trained=4)
+    assert nl.lab.untrained(whole).tolist() == [[[False] * 2] * 2, [[True] * 2, [False] * 2]]
+
+
+@pytest.mark.parametrize(("name", "table", "many"), [("needle", "1", 7 * 6 * 3), ("formal_languages", "5", 6 * 6 * 2)])
+def test_reported_numbers_name_their_table_and_source(name, table, many):
+    numbers = nl.lab.reported(name)
+    assert len(numbers) == len({number[:4] for number in numbers}) == many
+    assert {(number.table, number.source) for number in numbers} == {(table, "arXiv 2512.24695")}
+    assert all(0 <= number.value <= 100 for number in numbers)
+    lines = list(nl.lab.reported_table(name))
+    assert "arXiv 2512.24695" in lines[0]
+    assert len(lines) == 2 + len({number.model for number in numbers})
+    assert max(map(len, lines)) <= 120
+
+
+def test_a_table_that_is_not_kept_is_answered_with_those_that_are():
+    with pytest.raises(FileNotFoundError, match="there are formal_languages, needle"):
+        nl.lab.reported("mqar")
