@@ -103,3 +103,30 @@ def test_orthonormal_keys_are_all_recalled_and_one_key_more_breaks_it() -> None:
 def test_a_single_run_is_not_a_curve() -> None:
     with pytest.raises(ValueError, match="at load 4 is a single run; give it an axis of runs"):
         recall_curve(RULES, {4: nl.tasks.recall(pairs=4)})
+
+
+def test_with_fewer_names_than_dimensions_looking_before_writing_buys_something_with_more_next_to_nothing() -> None:
+    rates = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    rules = {"Hebb": [nl.Hebb(lr=lr) for lr in rates], "Delta": [nl.Delta(lr=lr) for lr in rates]}
+    best = {}
+    for pairs in (D // 2, 2 * D):
+        here, there = (nl.tasks.recall(pairs=pairs, runs=RUNS, seed=seed) for seed in (0, 100))
+        tried = {
+            name: [recall_curve({"": r}, {0: there})["squared error"].mean() for r in rules[name]] for name in rules
+        }
+        chosen = {name: rules[name][int(np.argmin(errors))] for name, errors in tried.items()}
+        best[pairs] = recall_curve(chosen, {0: here})["squared error"][:, 0]
+    few, many = best[D // 2], best[2 * D]
+    assert few.mean(-1) == pytest.approx([0.33, 0.28], abs=0.01)
+    assert abs(many[0] - many[1]).mean() < 0.02
+
+
+def test_at_its_own_best_rate_delta_is_a_little_ahead_of_the_hebb_that_forgets() -> None:
+    keeps, rates = (1.0, 0.99, 0.97, 0.95, 0.93, 0.9), (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    settings = {"Hebb": [nl.Hebb(keep=keep) for keep in keeps], "Delta": [nl.Delta(lr=lr) for lr in rates]}
+    leads = []
+    for seed in (100, 200, 300):
+        here, there = (nl.tasks.rebinding(times=8, runs=RUNS, seed=s) for s in (seed, 1000 + seed))
+        hebb, delta = nl.lab.recall_contest(settings, there, here)["top-1"].mean(-1)
+        leads.append(delta - hebb)
+    assert np.mean(leads) == pytest.approx(0.02, abs=0.01)

@@ -14,7 +14,7 @@ import torch
 
 import nlviz as nl
 from nlviz.measure import squared_error, top1
-from nlviz.widgets.rebind_model import RUNS, WIDTH, loudness, pairs, written
+from nlviz.widgets.rebind_model import RUNS, WIDTH, answers, delta, loudness, pairs, written
 from nlviz.widgets.rebinding import (
     KEEPS,
     NAMES,
@@ -179,6 +179,19 @@ def test_hebb_that_forgets_is_as_good_as_delta_until_some_names_fall_silent() ->
     assert shares(keep=0.95)[0] > shares()[1]
     assert shares(keep=0.95, quiet=0.25)[0] < 0.76  # the quiet quarter is gone
     assert max(shares(keep=keep, quiet=0.25)[0] for keep in KEEPS) < shares(quiet=0.25)[1] - 0.1
+
+
+def test_quiet_names_are_gone_in_a_hebb_that_forgets_and_mostly_there_in_delta() -> None:
+    keys, values = pairs(rebind(quiet=0.25, keep=0.95).state)
+    state, quiet = rebind(quiet=0.25, keep=0.95).state, np.arange(16) % 4 == 0
+    said = answers(state, delta, keys, values)[:, -1]  # (run, name, WIDTH)
+    latest = np.where(quiet, 0, 7)
+    own = np.einsum("rnd,rnd->rn", said, values[:, latest, np.arange(16)])
+    written_ones = values.transpose(0, 2, 1, 3).reshape(len(keys), -1, 32)[
+        :, np.repeat(~quiet, 8) | (np.arange(128) % 8 == 0)
+    ]
+    first = own >= (said @ written_ones.swapaxes(-1, -2)).max(-1) - 1e-12
+    assert [percent(first[:, ~quiet].mean()), percent(first[:, quiet].mean())] == ["97 %", "84 %"]
 
 
 def test_write_strength_changes_no_order_in_hebb() -> None:

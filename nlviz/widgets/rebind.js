@@ -140,8 +140,8 @@ const bet = () => ({
   options: [["all", "nearly all"], ["half", "about half"], ["tenth", "one in ten, or fewer"]],
   reveal: (mine) => ({
     words:
-      `${mine === "tenth" ? "Yes" : "Not so"}: 7 %. Hebb adds, so all eight values lie under the name, about equally loud, and picking one ` +
-      "of the weeks blindly would do as well. Delta writes only what is missing, and that takes the old value away: 94 %.",
+      `${mine === "tenth" ? "Yes" : "Not so"}: 7 %. Hebb adds, so all eight values lie under the name, about equally loud; picking one of ` +
+      "the weeks blindly would do better, 12 %. Delta writes only what is missing, and that takes the old value away: 94 %.",
   }),
 });
 

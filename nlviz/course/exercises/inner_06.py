@@ -83,6 +83,33 @@ INNER_LOSS = Exercise(
             "Only the answer at this key should matter.",
         ),
         Mutant(
+            "half the dot product",
+            lambda M, key, value: -0.5 * value.dot(M @ key),
+            "This is half of Hebb's loss: it only asks that the answer points along the value, the longer the better. "
+            "Its slope never looks at what M says already. When should the memory be content?",
+        ),
+        Mutant(
+            "a square and staying small",
+            lambda M, key, value: 0.5 * (M @ key - value).square().sum() + 0.5 * M.square().sum(),
+            "The first part is right. The second asks the whole memory to stay small, so every line fades. "
+            "Only the answer at this key should matter.",
+        ),
+        Mutant(
+            "adds what was read",
+            lambda M, key, value: 0.5 * (M @ key + value).square().sum(),
+            "Answer and value are added. The loss should be 0 where the two are equal: subtract.",
+        ),
+        Mutant(
+            "the errors, not their squares",
+            lambda M, key, value: (value - M @ key).sum(),
+            "The errors are added, not squared: this has no bottom, and its slope is the same for every memory.",
+        ),
+        Mutant(
+            "reads from the left",
+            lambda M, key, value: 0.5 * (key @ M - value).square().sum(),
+            "`key @ M` asks the rows of M, not its columns. A memory (d_value, d_key) is read as `M @ key`.",
+        ),
+        Mutant(
             "without the half",
             lambda M, key, value: (M @ key - value).square().sum(),
             "One step on this goes twice as far as the delta write: the slope of a square brings a 2 with it. "

@@ -85,6 +85,12 @@ DELTA_WRITE = Exercise(
             "new one, and reading gives their sum. What does the memory say at this key already?",
         ),
         Mutant(
+            "Hebb's rule, at full strength",
+            lambda M, key, value, lr: M + torch.outer(value, key),
+            "This is Hebb's rule at full strength: it adds without looking, and `lr` has not been used. "
+            "What does the memory say at this key already?",
+        ),
+        Mutant(
             "the wrong way",
             lambda M, key, value, lr: M - lr * torch.outer(value - M @ key, key),
             "This walks away from the value. What is missing is the value minus what was read; that comes on top. "
