@@ -8,7 +8,7 @@ class is made, so there is nothing to build.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -126,6 +126,18 @@ class Widget(anywidget.AnyWidget):
     def picture(self) -> str:
         """HTML that stands where no script runs."""
         return ""
+
+    # What `check` is written with.
+
+    def one_of(self, name: str, given: Any, values: Sequence[Any]) -> None:
+        """A setting that comes from a list."""
+        if given not in values:
+            raise ValueError(f"{self.call[0]}: {name} is one of {', '.join(map(repr, values))}; got {given!r}")
+
+    def whole(self, name: str, given: Any, last: int) -> None:
+        """A setting that counts from 0."""
+        if not isinstance(given, int) or not 0 <= given <= last:
+            raise ValueError(f"{self.call[0]}: {name} is a whole number from 0 to {last}; got {given!r}")
 
     # What everybody can do with one.
 

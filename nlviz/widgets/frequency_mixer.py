@@ -115,16 +115,15 @@ class FrequencyMixer(Widget):
             )
         for knob, values, k in (("clock", CLOCKS, 0), ("rate", RATES, 1), ("retention", KEEPS, 2)):
             for level in levels:
-                _one_of(f"a {knob}", values, level[k])
+                self.one_of(f"a {knob}", level[k], values)
                 level[k] = values[values.index(level[k])]
         if len(state["steps"]) != len(LENGTHS):
             raise ValueError(f"mixer: steps are those of A, B and silence: steps=(400, 40, 120); got {state['steps']}")
         for phase, values, steps in zip(("learn A", "learn B", "silence"), LENGTHS, state["steps"], strict=True):
-            _one_of(f"the steps of {phase}", values, steps)
-        for key, values in (("streams", STREAMS), ("guess", GUESSES)):
-            _one_of(key, values, state[key])
-        for key in ("average", "hold", "stretched"):
-            _one_of(key, (False, True), state[key])
+            self.one_of(f"the steps of {phase}", steps, values)
+        switches = dict.fromkeys(("average", "hold", "stretched"), (False, True))
+        for key, values in ({"streams": STREAMS, "guess": GUESSES} | switches).items():
+            self.one_of(key, state[key], values)
         state["steps"] = [int(steps) for steps in state["steps"]]
         for key in ("muted", "solo"):
             state[key] = sorted(state[key])
@@ -132,8 +131,7 @@ class FrequencyMixer(Widget):
                 raise ValueError(f"mixer: {key} lists levels, 0 to {len(levels) - 1}; got {state[key]}")
         state["step"] = min(state["step"], sum(state["steps"]))
         for key, last in (("step", sum(state["steps"])), ("seed", 10**6)):
-            if not isinstance(state[key], int) or not 0 <= state[key] <= last:
-                raise ValueError(f"mixer: {key} is a whole number from 0 to {last}; got {state[key]!r}")
+            self.whole(key, state[key], last)
 
     def words(self) -> dict[str, Any]:
         """The choices of the controls, the names of the levels, and the presets."""
@@ -205,11 +203,6 @@ class FrequencyMixer(Widget):
         """What is believed, and what each level says."""
         shares = self.played()
         return lines([shares.sum(0), *shares], alt=self.summary())
-
-
-def _one_of(what: str, values: tuple[Any, ...], given: Any) -> None:
-    if given not in values:
-        raise ValueError(f"mixer: {what} is one of {', '.join(map(repr, values))}; got {given!r}")
 
 
 def _kind(answer: Any) -> str:

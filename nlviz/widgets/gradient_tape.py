@@ -95,11 +95,9 @@ class GradientTape(Widget):
             "guess": ("", *GUESSES),
         }
         for key, values in choices.items():
-            if state[key] not in values:
-                raise ValueError(f"tape: {key} is one of {', '.join(map(repr, values))}; got {state[key]!r}")
+            self.one_of(key, state[key], values)
         state["switch"] = None if state["switch"] is None else int(state["switch"])
-        if not isinstance(state["step"], int) or not 0 <= state["step"] <= STEPS:
-            raise ValueError(f"tape: step is a whole number from 0 to {STEPS}; got {state['step']!r}")
+        self.whole("step", state["step"], STEPS)
         given = [float(place) for place in np.ravel(state["start"])]
         start = [round(place, 1) for place in given]
         if len(start) != 2 or start[0] not in ACROSS or start[1] not in ALONG or not np.allclose(start, given):

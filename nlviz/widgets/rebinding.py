@@ -82,10 +82,8 @@ class Rebind(Widget):
             "guess": GUESSES,
         }
         for key, values in choices.items():
-            if state[key] not in values:
-                raise ValueError(f"rebind: {key} is one of {', '.join(map(repr, values))}; got {state[key]!r}")
-        if not isinstance(state["asked"], int) or not 0 <= state["asked"] < len(PEOPLE):
-            raise ValueError(f"rebind: asked is a whole number from 0 to {len(PEOPLE) - 1}; got {state['asked']!r}")
+            self.one_of(key, state[key], values)
+        self.whole("asked", state["asked"], len(PEOPLE) - 1)
         for key, values in choices.items():
             state[key] = values[values.index(state[key])]
 

@@ -93,8 +93,7 @@ class FlightRecorder(Widget):
             "guess": ["", *(key for key, _ in self._bet["options"])] if self._bet else [""],
         }
         for key, values in choices.items():
-            if state[key] not in values:
-                raise ValueError(f"flight_recorder: {key} is one of {', '.join(map(repr, values))}; got {state[key]!r}")
+            self.one_of(key, state[key], values)
         last = self._task.shape[1] - 1
         if not isinstance(state["step"], int) or not 0 <= state["step"] <= last:
             raise ValueError(f"flight_recorder: step counts the batches shown, 0 to {last}; got {state['step']!r}")

@@ -102,8 +102,7 @@ class SurpriseLedger(Widget):
             "sorted": (False, True),
         }
         for key, values in choices.items():
-            if state[key] not in values:
-                raise ValueError(f"ledger: {key} is one of {', '.join(map(repr, values))}; got {state[key]!r}")
+            self.one_of(key, state[key], values)
         state["step"] = min(state["step"], state["steps"])
         state["called"] = {str(image): label for image, label in state["called"].items()}
         last = len(self._images) - 1
@@ -112,8 +111,7 @@ class SurpriseLedger(Widget):
         numbers += [("an image in called", int(image), last) for image in state["called"]]
         numbers += [("a label in called", label, CLASSES - 1) for label in state["called"].values()]
         for name, value, top in numbers:
-            if not isinstance(value, int) or not 0 <= value <= top:
-                raise ValueError(f"ledger: {name} is a whole number from 0 to {top}; got {value!r}")
+            self.whole(name, value, top)
 
     def words(self) -> dict[str, Any]:
         """The choices of the controls."""
