@@ -33,6 +33,7 @@ def top1(trace: Trace, candidates: np.ndarray | None = None) -> np.ndarray:
     """
     candidates = trace["target"] if candidates is None else candidates
     scores = trace["answer"] @ np.swapaxes(candidates, -1, -2)  # (..., query, candidate)
+    candidates = np.broadcast_to(candidates, (*scores.shape[:-2], *candidates.shape[-2:]))
     chosen = np.take_along_axis(candidates, scores.argmax(-1)[..., None], axis=-2)
     return (chosen == trace["target"]).all(-1).astype(float)
 

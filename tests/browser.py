@@ -210,7 +210,8 @@ def run_all(page: Any, seconds: int = 500) -> None:
                 timeout=10_000,
             )
             break
-    page.wait_for_function(
+    page.wait_for_function(  # after an error the rest is not run
+        "document.querySelector('.jp-OutputArea-output[data-mime-type$=error]') ||"
         "[...document.querySelectorAll('.jp-CodeCell')].filter((cell) => cell.querySelector('.cm-line')?.textContent)"
         ".every((cell) => /^\\[\\d+\\]:$/.test(cell.querySelector('.jp-InputPrompt').textContent.trim()))",
         timeout=1000 * seconds,
@@ -346,9 +347,11 @@ def show(browser: Browser, tmp_path: Path) -> Callable[..., Any]:
 def opened(_one_browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """opened(widget, ...): the same for many tests of a module, which then does without `show` and `lab`."""
     yield _shows(_one_browser, tmp_path_factory.mktemp("widgets"))
-    for page in _one_browser.used:
-        clean(page)
-    _one_browser.close_pages()
+    try:
+        for page in _one_browser.used:
+            clean(page)
+    finally:
+        _one_browser.close_pages()
 
 
 @pytest.fixture(scope="session")

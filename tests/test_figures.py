@@ -101,6 +101,15 @@ def test_cells_are_warm_for_positive_cold_for_negative_nothing_for_zero():
     assert mpl.colors.to_hex(colours[1]) == palette.LIGHT[4]
 
 
+def test_a_rule_has_its_colour_in_every_figure_whatever_comes_first():
+    dots = nl.figures.intervals({"Delta, lr 1": [1, 2], "Hebb, lr 1": [2, 3]}, x="score").axes[0]
+    lines = nl.figures.lines([1, 2], {"Delta": [1, 2], "Hebb": [2, 3]}, x="step", y="error").axes[0]
+    for drawn in (dots.lines[::3], lines.lines[:2]):
+        assert [line.get_color() for line in drawn] == [palette.colour("Delta"), palette.colour("Hebb")]
+    same = nl.figures.lines([1, 2], {"Hebb, keep 1": [1, 2], "Hebb, keep 0.9": [2, 3]}, x="step", y="error").axes[0]
+    assert same.lines[0].get_color() != same.lines[1].get_color()
+
+
 def test_the_memory_figure_shows_the_step_that_was_asked_for():
     one = trace().select(method=repr(nl.Hebb()))
     figure = nl.figures.memory(one, step=2)

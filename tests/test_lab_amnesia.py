@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +13,10 @@ from nlviz.experiments import amnesia
 from nlviz.lab import forgetful
 from nlviz.measure import mean_interval
 
-KEPT = Path(nl.__file__).parent.parent / "data" / "results" / "amnesia.npz"
-
 
 @cache
 def kept():
-    return nl.Trace.load(KEPT)
+    return nl.lab.kept("amnesia")
 
 
 def right(method, oldest, youngest=0, trace=None):

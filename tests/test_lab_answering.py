@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,11 +13,14 @@ import torch
 from torch import nn
 
 import nlviz as nl
+from nlviz.experiments import answering
 from nlviz.lab import Entrant
 from nlviz.lab.answering import APART, NOT_TRAINED
+from nlviz.lab.stored import LIMIT
 from nlviz.tasks import Sequences
 
 LETTERS = 8
+KEPT = ["mqar"]
 
 
 class Map(nn.Module):
@@ -97,7 +101,7 @@ def test_shares_are_those_that_right_counts(whole):
         assert (float(here["accuracy"]), float(here["whole"])) == shares
 
 
-def test_a_rate_is_chosen_from_a_seed_apart_and_by_questions_that_are_not_reported(monkeypatch):
+def test_a_rate_is_chosen_from_a_seed_apart_and_by_questions_that_are_not_reported():
     drawn, questions = [], []
 
     def noted(seed: int) -> Sequences:
@@ -108,7 +112,6 @@ def test_a_rate_is_chosen_from_a_seed_apart_and_by_questions_that_are_not_report
         questions.append((seed, setting["length"]))
         return next_letter(seed=seed, **setting)
 
-    monkeypatch.setitem(globals(), "next_letter", next_letter)
     trace = nl.lab.answers(
         {"table": Entrant(Map, adam)}, noted, paper, {"length": [6, 12]}, [6], rates=[0.001, 0.3], runs=2, steps=2
     )
@@ -116,6 +119,38 @@ def test_a_rate_is_chosen_from_a_seed_apart_and_by_questions_that_are_not_report
     assert streams == [APART, 0, 1]
     assert questions == [(0, 6), (0, 12), (1, 6)]  # reported; then those to choose by, of a length that is learned
     assert trace.about["chosen"]["table"] == trace.along("rate")[int(trace["tuning"][0].argmin())]
+
+
+class Breaks(Map):
+    """Learns; in the run of seed 1 its answers become infinite."""
+
+    learned = 0
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        self.learned += torch.is_grad_enabled()
+        breaks = self.seed == 1 and torch.is_grad_enabled() and self.learned == 20
+        return super().forward(tokens) * (float("inf") if breaks else 1.0)
+
+
+def test_a_run_that_diverges_is_asked_as_it_stood_and_the_table_says_so():
+    trace = asked(entrants={"table": Entrant(Map, adam), "breaks": Entrant(Breaks, adam)})
+    assert trace["diverged"].tolist() == [[False] * 3, [False, True, False]]
+    assert np.isnan(trace["loss"]).any(-1).tolist() == trace["diverged"].tolist()
+    assert (trace.select(model="breaks")["accuracy"] == 1).all()  # after 18 steps it knew
+    (line,) = (line for line in nl.lab.answer_table(trace) if "diverged" in line)
+    assert line.startswith("breaks")
+    assert "1 of 3 runs diverged, and are asked as they stood before" in line
+
+
+def test_an_answer_that_is_no_number_is_not_right():
+    says = nn.Embedding.from_pretrained(torch.tensor([[float("nan"), 0.0], [0.0, 1.0]]))
+    tokens = torch.tensor([[0, 1]])
+    assert nl.loops.right(says, [(tokens, tokens)]) == (0.5, 0.0)
+
+
+def test_trained_names_a_setting():
+    with pytest.raises(ValueError, match="answers: trained names those that were learned from of length 6, 12; got"):
+        nl.lab.answers({"table": Entrant(Map, adam)}, next_letter, next_letter, {"length": [6, 12]}, [5], [0.5])
 
 
 def only(jobs: Any, n: int) -> Any:
@@ -154,8 +189,16 @@ def test_a_run_that_was_stopped_in_its_middle_goes_on_from_there(tmp_path, whole
     assert Map.steps == (1 + 6) * 30 + 17
 
 
+def letter_after_next(seed: int) -> Sequences:
+    """Says of itself that it is the other task."""
+    task = next_letter(seed=seed)
+    return replace(task, targets=(task.tokens + 2) % LETTERS)
+
+
 @pytest.mark.parametrize(
-    "other", [{"steps": 31}, {"draw": lambda seed: next_letter(seed=seed, sequences=8)}], ids=["steps", "batch"]
+    "other",
+    [{"steps": 31}, {"draw": lambda seed: next_letter(seed=seed, sequences=8)}, {"draw": letter_after_next}],
+    ids=["steps", "batch", "answers"],
 )
 def test_a_run_of_another_task_or_length_is_not_taken_for_this_one(tmp_path, other):
     for settings in ({}, {}, other):
@@ -169,10 +212,10 @@ def test_the_table_says_which_model_was_not_trained_off_chance_and_no_verdict(wh
     (given,) = (line for line in lines if NOT_TRAINED in line and line.startswith("still"))
     assert not any(NOT_TRAINED in line for line in lines if line.startswith("table"))
     assert " 30 " in given
-    assert lines[-1].endswith("That is no verdict on the model.")
+    assert "which is no verdict on the model" in lines[-2]
     short = next(line for line in lines if line.startswith("length 6, first 4 "))
     assert short.split()[4:7] == ["100.0", "±", "0.0"]
-    assert short.split()[-2:] == ["0.0*", "12"]  # what stays still, and chance
+    assert short.split()[-2:] == ["0.0*", "12.5"]  # what stays still, and chance
 
 
 def off_chance(way: list[float], trained: int = 5) -> bool:
@@ -209,3 +252,61 @@ def test_reported_numbers_name_their_table_and_source(name, table, many):
 def test_a_table_that_is_not_kept_is_answered_with_those_that_are():
     with pytest.raises(FileNotFoundError, match="there are formal_languages, needle"):
         nl.lab.reported("mqar")
+
+
+# What is kept in data/results/
+
+
+@pytest.fixture(scope="module", params=KEPT)
+def table(request: pytest.FixtureRequest) -> tuple[nl.trace.Trace, Any, Any]:
+    """A kept Trace, and what the experiment of its name gives `answers` to make it anew."""
+    experiment: Any = next(one for one in answering.EXPERIMENTS if one.name == request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nl.lab, "answers", lambda *given, **settings: (given, settings))
+        return nl.lab.kept(experiment.name), experiment, experiment.make(iter)
+
+
+def test_a_kept_table_is_the_one_that_this_code_makes(table):
+    trace, experiment, ((entrants, draw, ask, settings, trained, rates), more) = table
+    assert list(answering.BLOCKS) == trace.along("model")[:5]
+    assert trace.along("model") == list(entrants)
+    assert all(trace.along(axis) == list(values) for axis, values in settings.items())
+    assert (trace.along("rate"), trace.about["trained"]) == (list(rates), list(trained))
+    assert trace.about["steps"] == more["steps"]
+    assert trace.about["question"] == experiment.question
+    batch = nl.tasks.Fresh(draw, more["steps"])[0]
+    assert trace.about["learned"] == more["steps"] * len(batch[0])
+    hardest = {axis: values[-1] for axis, values in settings.items()}
+    assert float(trace.select(**hardest)["chance"]) == ask(seed=0, **hardest).chance
+    for name, losses in zip(trace.along("model"), trace["loss"], strict=True):
+        with torch.no_grad():
+            first = float(nl.loops.asked(entrants[name].build(0), batch))
+        assert first == pytest.approx(losses[0, 0], rel=1e-4), name
+
+
+def test_a_kept_table_has_five_runs_a_model_and_says_what_each_was_given(table):
+    trace, experiment, _ = table
+    assert trace.sizes["run"] == 5
+    assert nl.runtime.project().joinpath("data", "results", f"{experiment.name}.npz").stat().st_size < LIMIT
+    assert all(np.isfinite(trace[name]).all() for name in set(trace) - {"loss", "seconds"})
+    assert (np.isfinite(trace["seconds"]) == ~trace["diverged"]).all()
+    assert (np.isfinite(trace["loss"]).all(-1) == ~trace["diverged"]).all()
+    assert trace["parameters"] == pytest.approx(trace["parameters"].mean(), rel=0.002)
+    lines = list(experiment.tell(trace))
+    for name, size in zip(trace.along("model"), trace["parameters"], strict=True):
+        assert any(line.startswith(f"{name} ") and f" {size:,} " in line and "  800 " in line for line in lines), name
+    assert sum(NOT_TRAINED in line for line in lines) == nl.lab.untrained(trace).reshape(len(trace["loss"]), -1).any(
+        1
+    ).sum() + bool(nl.lab.untrained(trace).any())
+    assert any("Not reproduced" in line or "reports no MQAR" in line for line in lines)
+    assert max(map(len, lines)) <= 120
+
+
+def test_one_setting_is_a_figure():
+    trace = nl.lab.kept("mqar")
+    figure = nl.figures.intervals(
+        dict(zip(trace.along("model"), trace.select(pairs=32)["accuracy"], strict=True)),
+        x="right answers, 32 pairs",
+        chance=1 / 32,
+    )
+    assert "Hope: 0.97" in figure.alt

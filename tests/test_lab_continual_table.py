@@ -23,7 +23,7 @@ SINGLE = list(nl.learners.single_rates())
 
 @cache
 def kept(name="continual_table"):
-    return nl.Trace.load(RESULTS / f"{name}.npz")
+    return nl.lab.kept(name)
 
 
 def of(method, number="accuracy"):

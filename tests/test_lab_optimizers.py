@@ -16,7 +16,7 @@ import nlviz as nl
 from nlviz import __main__ as command_line
 from nlviz import experiments, lab, memory, optim
 from nlviz.experiments import optimizers
-from nlviz.lab import side_by_side
+from nlviz.lab import kept, side_by_side
 from nlviz.lab.stored import Experiment, store
 from nlviz.lab.valleys import BY_STEP, _slope
 from nlviz.measure import mean_interval
@@ -38,10 +38,6 @@ RULES = [
     optimizers.LookAhead(lr=1.0),
 ]
 each_rule = pytest.mark.parametrize("rule", RULES, ids=repr)
-
-
-def kept(name: str) -> nl.trace.Trace:
-    return nl.trace.Trace.load(RESULTS / f"{name}.npz")
 
 
 def only(families: Any, chosen: Any) -> Any:

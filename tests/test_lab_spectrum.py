@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -9,10 +11,11 @@ import pytest
 import torch
 
 import nlviz as nl
+from nlviz import seeded
 from nlviz.experiments import clocks
 from nlviz.lab.additive import AdditiveLevels
 from nlviz.measure import mean_interval
-from nlviz.seeded import normals
+from nlviz.seeded import first_normals, normals
 
 FAST = (1, 0.8, 0.95)
 SEEDS = 12  # fresh: no number in the lessons was chosen on them
@@ -269,3 +272,14 @@ def test_kept_staircases_come_from_this_code_and_win_only_with_the_rebuild():
     way = ways["drift .02"]
     mean, half = mean_interval(way["held; no re-writes"] - way["every step; no re-writes"])
     assert mean + half < -0.05
+
+
+def test_an_interrupt_while_numbers_are_drawn_breaks_no_later_draw(monkeypatch):
+    def stopped(seed: int) -> Iterator[float]:
+        yield from itertools.islice(normals(seed), 3)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(seeded, "normals", stopped)
+        first_normals(123_456, 8)
+    assert list(first_normals(123_456, 8)) == list(itertools.islice(normals(123_456), 8))

@@ -95,7 +95,11 @@ def test_top1_counts_the_nearest_candidate():
         {"answer": ("query", "value"), "target": ("query", "value")},
     )
     assert measure.top1(trace).tolist() == [1, 1]
-    assert measure.top1(trace, candidates=np.array([[1.0, 0], [0, 1], [2, 2]])).tolist() == [0, 0]
+    more = np.array([[1.0, 0], [0, 1], [2, 2], [2, 2]])
+    assert measure.top1(trace, candidates=more).tolist() == [0, 0]
+    twice = nl.Trace.join({"one": trace, "other": trace}, axis="method")
+    assert measure.top1(twice, candidates=more[:2]).tolist() == [[1, 1], [1, 1]]
+    assert measure.top1(twice, candidates=more[[1, 0, 0]]).tolist() == [[1, 1], [1, 1]]  # in any order, more than once
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 10, 20, 31, 100])

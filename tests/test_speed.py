@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,9 +46,11 @@ class Wide(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def _small_product(monkeypatch):
-    """The product that says what the machine can do takes a thousandth of its time; nothing here looks at it."""
-    monkeypatch.setattr("nlviz.lab.speed.SIDE", 100)
+def _quick(monkeypatch):
+    """A small product stands for what the machine can do, and no garbage of other tests is looked through."""
+    for module in ("speed", "generation"):
+        monkeypatch.setattr(f"nlviz.lab.{module}.SIDE", 100)
+    monkeypatch.setattr("nlviz.lab.speed.gc", SimpleNamespace(collect=lambda: None))
 
 
 @pytest.fixture
@@ -262,8 +265,8 @@ def test_tokens_come_one_by_one_each_with_the_state_before_it_and_every_try_begi
     assert trace.along("token") == [2, 4, 6, 8]
     assert trace["state"].tolist() == [[4 * 4 * t for t in (2, 4, 6, 8)], [4 * (3 * 4 + 4 * 4)] * 4]
     assert trace["flops"].tolist() == [[2 * t * 4 for t in (1, 3, 5, 7)], [4] * 4]
-    assert (trace["cpu"] > 0).all()
-    assert np.isfinite(trace["wall"]).all()
+    assert (trace["cpu"] >= 0).all()  # a clock of CPU seconds may be coarse
+    assert (trace["wall"] > 0).all()
     assert trace["product"] > 0
     assert trace.about["command"] == "a test"
     with pytest.raises(ValueError, match="choose a length that it divides"):

@@ -46,7 +46,10 @@ def equal_entrants(
 
     def entrant(block: type[Block], settings: dict[str, Any]) -> Entrant:
         few, many = (
-            LanguageModel.cost(block, width, layers, vocabulary, {**settings, "hidden": hidden}, length=64).parameters
+            sum(
+                w.numel()
+                for w in _model(block, width, layers, vocabulary, {**settings, "hidden": hidden}, 0).parameters()
+            )
             for hidden in (64, 128)  # it grows with the width in a line
         )
         sized = {**settings, "hidden": round(64 + 64 * (parameters - few) / (many - few))}
@@ -74,7 +77,7 @@ def _optimizer(model: LanguageModel, lr: float) -> torch.optim.Optimizer:
 
 
 def models(watch: Watch) -> Trace:
-    """About half an hour on two cores; stopped, it goes on where it was."""
+    """Less than an hour on two cores; stopped, it goes on where it was."""
     folder = project() / ".nlviz" / "language_models"
     return lab.byte_models(entrants(), tasks.english(), _stream, RATES, steps=STEPS, folder=folder, watch=watch)
 

@@ -33,7 +33,7 @@ def lines(
 
     Args:
         over: `(n,)` positions.
-        curves: name -> `(n,)` heights.
+        curves: name -> `(n,)` heights. Where every name begins with another rule's, each has the colour of its rule.
         x, y: what the axes mean, in words with units.
         log: which axes are logarithmic: "", "x", "y" or "xy".
         half: name -> `(n,)` half-widths of intervals, drawn as a band.
@@ -44,9 +44,12 @@ def lines(
     figure, ax = onto(ax)
     rules(ax)
     over = np.asarray(over, dtype=float)
+    rules_own = [palette.own_colour(name) for name in curves]
     for slot, (name, heights) in enumerate(curves.items()):
         heights = np.asarray(heights, dtype=float)
         colour, dash = palette.LIGHT[(0, 4, 2, 3, 1)[slot % 5]], _DASHES[slot % 5]
+        if None not in rules_own and len(set(rules_own)) == len(rules_own):
+            colour = str(rules_own[slot])
         ax.plot(over, heights, linestyle=dash, color=colour, marker="o" if len(over) <= _FEW else None, markersize=4)
         if half is not None and name in half:
             ax.fill_between(over, heights - half[name], heights + half[name], color=colour, alpha=0.15, linewidth=0)

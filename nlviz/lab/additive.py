@@ -83,6 +83,11 @@ class AdditiveLevels:
         for period, step, keep, M, waiting in zip(
             self.periods, self.steps, self.kept, self.memories, self.waiting, strict=True
         ):
+            if period == 1:  # nothing waits
+                M.mul_(keep)
+                if tile is not None:
+                    M.addcmul_(step, tile)
+                continue
             if tile is not None:
                 if self.last_only:
                     waiting.zero_()

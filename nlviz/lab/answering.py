@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -67,30 +68,46 @@ def answers(
     Returns:
         A Trace with "accuracy" `(model, *settings, run)`, the share of right answers; "whole", the same of sequences
         with every answer right; "chance" `(*settings,)` of an answer; "loss" `(model, run, step)` in nats, "tuning"
-        `(model, rate)` in nats too, infinite where a rate diverged; "seconds" `(model, run)` of training by the clock
-        on the wall, and "parameters" `(model,)`. Steps and the rates chosen are in `about`.
+        `(model, rate)` in nats too, infinite where a rate diverged; "diverged" `(model, run)`, in which runs the
+        gradient became infinite: they are asked with their last finite weights, and have no losses; "seconds"
+        `(model, run)` of training by the clock on the wall, and "parameters" `(model,)`. Steps and the rates chosen are
+        in `about`.
 
     Raises:
-        FloatingPointError: if a model diverges with every rate, or with the best one in a run that counts.
-        KeyboardInterrupt: after an interrupt; the run in hand is kept.
+        ValueError: if `trained` names none of the settings.
+        FloatingPointError: if a model diverges with every rate.
+        KeyboardInterrupt: after an interrupt; where there is a folder, the run in hand is kept.
     """
     cells = [dict(zip(settings, values, strict=True)) for values in product(*settings.values())]
-    learned = [cell for cell in cells if cell[next(iter(settings))] in trained]
+    first, values = next(iter(settings.items()))
+    learned = [cell for cell in cells if cell[first] in trained]
+    if not learned:
+        among = ", ".join(map(str, values))
+        raise ValueError(f"answers: trained names those that were learned from of {first} {among}; got {list(trained)}")
     papers = [ask(seed=_REPORTED, **cell) for cell in cells]
     others = [ask(seed=_TUNING, **cell) for cell in learned]
-    told = ([draw(i).about for i in range(12)], [paper.about for paper in papers + others], steps)
+    told = ([_digest(draw(i)) for i in range(12)], [_digest(paper) for paper in papers + others], steps)
 
-    def attempt(one: Attempt) -> tuple[float, _Row]:
+    def attempt(one: Attempt) -> tuple[float, _Row | None]:
         score = partial(_surprise, papers=others, device=device)
-        trace = one.train(Fresh(draw, steps, one.seed), asked, steps, score, told)
-        shares = np.array([right(one.model, paper.batches()) for paper in papers if not one.tunes])
-        return trace["score"][-1], _Row(shares, trace["loss"], trace.about["seconds"])
+        try:
+            trace = one.train(Fresh(draw, steps, one.seed), asked, steps, score, told)
+        except FloatingPointError:
+            if one.tunes:
+                raise
+            return np.inf, _Row(shares(one.model), np.full(steps, np.nan), np.nan, diverged=True)
+        if one.tunes:
+            return trace["score"][-1], None
+        return trace["score"][-1], _Row(shares(one.model), trace["loss"], trace.about["seconds"], diverged=False)
+
+    def shares(model: nn.Module) -> np.ndarray:
+        return np.array([right(model, paper.batches()) for paper in papers])
 
     seeds = range(seed, seed + runs)
     tuned = tuned_runs("answers", entrants, rates, attempt, seeds, seed + APART, folder, device, watch)
     shape = [len(values) for values in settings.values()]
-    shares = np.array([[row.shares for row in rows] for rows in tuned.found.values()])  # (model, run, cell, 2)
-    by_setting = np.moveaxis(shares, 1, -1).reshape(len(entrants), *shape, 2, runs)
+    found = np.array([[row.shares for row in rows] for rows in tuned.found.values()])  # (model, run, cell, 2)
+    by_setting = np.moveaxis(found, 1, -1).reshape(len(entrants), *shape, 2, runs)
     arrays = {
         "accuracy": by_setting[..., 0, :],
         "whole": by_setting[..., 1, :],
@@ -98,6 +115,7 @@ def answers(
         "loss": np.array([[row.loss for row in rows] for rows in tuned.found.values()], np.float32),
         "tuning": tuned.tuning,
         "seconds": np.array([[row.seconds for row in rows] for rows in tuned.found.values()]),
+        "diverged": np.array([[row.diverged for row in rows] for rows in tuned.found.values()]),
         "parameters": tuned.parameters,
     }
     axes: dict[str, tuple[str, ...]] = {
@@ -107,6 +125,7 @@ def answers(
         "loss": ("model", "run", "step"),
         "tuning": ("model", "rate"),
         "seconds": ("model", "run"),
+        "diverged": ("model", "run"),
         "parameters": ("model",),
     }
     labels: dict[str, list[Any]] = {
@@ -123,8 +142,9 @@ def answers(
         trained=list(trained),
         chosen=tuned.chosen,
     )
+    trace = Trace(arrays, axes, labels, about)
     tuned.forget()
-    return Trace(arrays, axes, labels, about)
+    return trace
 
 
 class _Row(NamedTuple):
@@ -133,6 +153,12 @@ class _Row(NamedTuple):
     shares: np.ndarray
     loss: np.ndarray
     seconds: float
+    diverged: bool
+
+
+def _digest(task: Sequences) -> str:
+    """Which tokens and answers these are: `about` need not tell everything, of which text the hay is say."""
+    return hashlib.sha256(b"".join(x.cpu().numpy().tobytes() for x in (task.tokens, task.targets))).hexdigest()
 
 
 def _surprise(model: nn.Module, papers: Sequence[Sequences], device: torch.device | str) -> float:
@@ -151,7 +177,7 @@ def untrained(trace: Trace) -> np.ndarray:
     interval of their mean.
 
     >>> axes = {"accuracy": ("model", "pairs", "run"), "chance": ("pairs",)}
-    >>> arrays = {"accuracy": np.array([[[1.0, 0.9], [0.3, 0.3]]]), "chance": np.array([0.5, 0.25])}
+    >>> arrays = {"accuracy": np.array([[[1.0, 0.99], [0.3, 0.3]]]), "chance": np.array([0.5, 0.25])}
     >>> untrained(Trace(arrays, axes, {"pairs": [2, 4]}, {"trained": [2, 4]}))
     array([[False,  True]])
     """
@@ -176,27 +202,28 @@ def answer_table(trace: Trace) -> Iterator[str]:
     about, models, rates, first = trace.about, trace.along("model"), trace.along("rate"), trace.axes["chance"][0]
     yield from _shares(trace, "accuracy", "right answers, %")
     if not np.array_equal(trace["accuracy"], trace["whole"]):
-        yield from ("", *_shares(trace, "whole", "sequences with every answer right, %"))
+        yield from ("", *_shares(trace, "whole", "every answer right, %"))
     yield from ("", f"{'':16}{'steps':>8}{'seconds':>9}{'parameters':>12}{'rate':>8}")
     short = untrained(trace).reshape(len(models), -1).sum(1).tolist()
     learned = len(about["trained"]) * trace["chance"][0].size
-    for name, seconds, size, stars in zip(models, trace["seconds"], trace["parameters"], short, strict=True):
+    columns = (trace["seconds"], trace["parameters"], short, trace["diverged"].sum(1).tolist())
+    for name, seconds, size, stars, lost in zip(models, *columns, strict=True):
         rate = about["chosen"][name]
         notes = ["(the edge of the grid)"] * (rate in (min(rates), max(rates)))
+        notes += [f"{lost} of {len(seconds)} runs diverged, and are asked as they stood before"] * (lost > 0)
         notes += [f"{NOT_TRAINED}{f' in {stars} of {learned} settings' * (stars < learned)} *"] * (stars > 0)
-        told = f"{name:16}{about['steps']:8,}{np.median(seconds):9.0f}{size:12,}{rate:8g}  {', '.join(notes)}"
+        told = f"{name:16}{about['steps']:8,}{np.nanmedian(seconds):9.0f}{size:12,}{rate:8g}  {', '.join(notes)}"
         yield told.rstrip()
     yield (
         f"± 95 % over {trace.sizes['run']} runs of {about['steps']:,} steps on {about['learned']:,} fresh sequences, "
         f"{first} {', '.join(map(str, about['trained']))}; {about['asked']} others asked in each setting."
     )
     grid = ", ".join(f"{rate:g}" for rate in rates)
-    yield f"Rates of {grid}, chosen on yet others, one run each. Seconds on the wall of training, median of the runs."
+    yield f"Rates of {grid}, chosen on yet others, one run each. Seconds of training on the wall, median of the runs,"
+    yield "and what else the machine did meanwhile is in them."
     if any(short):
-        yield (
-            f"* {NOT_TRAINED}: less than a third of the way from chance to all right, "
-            "or chance within the interval. That is no verdict on the model."
-        )
+        yield f"* {NOT_TRAINED}, which is no verdict on the model: less than a third of the way from"
+        yield "  chance to all right, or chance within the interval."
 
 
 def _shares(trace: Trace, which: str, title: str) -> Iterator[str]:
@@ -206,12 +233,12 @@ def _shares(trace: Trace, which: str, title: str) -> Iterator[str]:
     settings = list(product(*map(trace.along, axes)))
     told = [", ".join(f"{axis} {value}" for axis, value in zip(axes, setting, strict=True)) for setting in settings]
     wide = 2 + max(map(len, (title, *told)))
-    yield f"{title:{wide}}" + "".join(f"{name:>14} " for name in trace.along("model")) + f"{'chance':>9}" * single
+    yield f"{title:{wide}}" + "".join(f"{name:>13} " for name in trace.along("model")) + f"{'chance':>9}" * single
     shares = trace[which].reshape(len(trace[which]), len(settings), -1)
     means, halves = mean_interval(100 * np.moveaxis(shares, -1, 0))  # (model, setting)
     stars = untrained(trace).reshape(means.shape) & single
     for setting, mean, half, star, chance in zip(told, means.T, halves.T, stars.T, trace["chance"].flat, strict=True):
         cells = "".join(
-            f"{f'{m:.1f} ± {h:.1f}':>14}{' *'[s]}" for m, h, s in zip(mean, half, star.astype(int), strict=True)
+            f"{f'{m:.1f} ± {h:.1f}':>13}{' *'[s]}" for m, h, s in zip(mean, half, star.astype(int), strict=True)
         )
-        yield f"{setting:{wide}}{cells}" + f"{100 * chance:9.0f}" * single
+        yield f"{setting:{wide}}{cells}" + f"{100 * chance:9.3g}" * single

@@ -64,7 +64,7 @@ def byte_models(
 
     Raises:
         FloatingPointError: if a model diverges with every rate, or with the best one in a run that counts.
-        KeyboardInterrupt: after an interrupt; the run in hand is kept.
+        KeyboardInterrupt: after an interrupt; where there is a folder, the run in hand is kept.
     """
     held_out = len(text.train) // 10
     inner = replace(text, train=text.train[:-held_out], test=text.train[-held_out:])
@@ -100,8 +100,9 @@ def byte_models(
     }
     labels: dict[str, list[Any]] = {"model": list(entrants), "rate": list(rates), "order": list(ORDERS)}
     about = provenance(seed=seed, steps=steps, chosen=tuned.chosen, learned=learned, **text.about)
+    trace = Trace(arrays, axes, labels, about)
     tuned.forget()
-    return Trace(arrays, axes, labels, about)
+    return trace
 
 
 def byte_table(trace: Trace) -> Iterator[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from itertools import islice
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +10,7 @@ import torch
 
 from ..nested.clock import level_names
 from ..runtime import provenance
-from ..seeded import normals
+from ..seeded import first_normals
 from ..trace import Trace
 from .additive import AdditiveLevels
 
@@ -114,21 +112,10 @@ def spectrum(
 
 def _draw(streams: int, seed: int, d: int, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The map A (stream, d, d) and unit keys (stream, step, d), the same numbers as in the browser."""
-    numbers = torch.stack([_numbers(seed + stream, d * d + steps * d) for stream in range(streams)])
+    drawn = [first_normals(seed + stream, d * d + steps * d) for stream in range(streams)]
+    numbers = torch.tensor(np.array(drawn), dtype=torch.float64)
     keys = numbers[:, d * d :].reshape(streams, steps, d)
     return numbers[:, : d * d].reshape(streams, d, d), keys / keys.norm(dim=-1, keepdim=True)
-
-
-def _numbers(seed: int, count: int) -> torch.Tensor:
-    """The first numbers of a seed; what was drawn for another length is not drawn again."""
-    draws, drawn = _begun(seed)
-    drawn.extend(islice(draws, max(0, count - len(drawn))))
-    return torch.tensor(drawn[:count], dtype=torch.float64)
-
-
-@lru_cache(maxsize=64)
-def _begun(seed: int) -> tuple[Iterator[float], list[float]]:
-    return normals(seed), []
 
 
 def _clocks(periods: Sequence[int], steps: tuple[int, int, int]) -> dict[str, np.ndarray]:

@@ -65,11 +65,11 @@ class Attempt:
 
         Raises:
             FloatingPointError: if it diverges.
-            KeyboardInterrupt: after an interrupt; the run is kept.
+            KeyboardInterrupt: after an interrupt; where there is a folder, the run is kept.
         """
         path = None
         if self.folder:
-            which = _digest(told, self.model, self.optimizer)
+            which = _digest((self.name, *told), self.model, self.optimizer)
             path = self.folder / f"{re.sub('[^A-Za-z0-9]+', '_', self.name)}_{self.lr:g}_{self.seed}_{which}.pt"
             self.files.append(path)
         trace = train(
@@ -141,7 +141,7 @@ def tuned_runs(
 
     Raises:
         FloatingPointError: if a model diverges with every rate, or with the best one in a run that counts.
-        KeyboardInterrupt: after an interrupt; the run in hand is kept.
+        KeyboardInterrupt: after an interrupt; where there is a folder, the run in hand is kept.
     """
     tuned = Tuned(
         tuning=np.full((len(entrants), len(rates)), np.inf),

@@ -81,7 +81,7 @@ def right(model: nn.Module, batches: Iterable[Asked]) -> tuple[float, float]:
     """Share of questions answered right, and share of sequences with every answer right.
 
     Args:
-        model: tokens to logits; the greatest is its answer.
+        model: tokens to logits; the greatest is its answer. Where one is not finite it has none.
         batches: tokens and targets each, as for `asked`.
 
     Raises:
@@ -94,7 +94,8 @@ def right(model: nn.Module, batches: Iterable[Asked]) -> tuple[float, float]:
     """
     answers, sequences = [], []
     for tokens, targets in batches:
-        said = _logits(model, tokens.to(_device(model))).argmax(-1).to(targets.device)
+        logits = _logits(model, tokens.to(_device(model)))
+        said = logits.argmax(-1).where(logits.isfinite().all(-1), UNASKED - 1).to(targets.device)
         unasked = targets == UNASKED
         answers.append((said == targets)[~unasked])
         sequences.append(((said == targets) | unasked).all(-1))

@@ -9,14 +9,12 @@ rebind_model.js computes the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..seeded import normals
+from ..seeded import first_normals
 
 WIDTH = 32  # features of a key and of a value
 RUNS = 20
@@ -35,18 +33,10 @@ def delta(M: np.ndarray, key: np.ndarray, value: np.ndarray, lr: float) -> np.nd
     return hebb(M, key, value - (M @ key[..., None])[..., 0], lr)
 
 
-@cache
-def _stream(stream: int) -> tuple[Iterator[float], list[np.ndarray]]:
-    return normals(stream), []
-
-
 def _units(stream: int, count: int) -> np.ndarray:
     """Directions drawn evenly, (count, WIDTH); a longer draw begins with the shorter one."""
-    draws, rows = _stream(stream)
-    while len(rows) < count:
-        row = np.fromiter(islice(draws, WIDTH), float, WIDTH)
-        rows.append(row / np.linalg.norm(row))
-    return np.array(rows[:count])
+    rows = np.array(first_normals(stream, count * WIDTH)).reshape(count, WIDTH)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
 def pairs(state: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
