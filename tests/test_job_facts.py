@@ -96,7 +96,7 @@ def test_rewriting_beats_forgetting_where_some_change_and_others_do_not(town: Jo
     assert max(shares[name].mean() for name in keeps) == pytest.approx(0.45, abs=0.02)
 
 
-def test_where_all_change_alike_the_lead_is_smaller_and_still_large(town: JobFacts) -> None:
+def test_where_all_change_alike_the_lead_is_smaller_and_still_large() -> None:
     even = job_facts(quiet=0.0)
     shares = _shares(even, delta=nl.Delta(lr=0.5), hebb=nl.Hebb(keep=0.98))
     mean, half = mean_interval(shares["delta"] - shares["hebb"])

@@ -20,7 +20,7 @@ from nlviz.lab.stored import LIMIT
 from nlviz.tasks import Sequences
 
 LETTERS = 8
-KEPT = ["mqar"]
+KEPT = ["mqar", "needle"]
 
 
 class Map(nn.Module):
@@ -300,6 +300,38 @@ def test_a_kept_table_has_five_runs_a_model_and_says_what_each_was_given(table):
     ).sum() + bool(nl.lab.untrained(trace).any())
     assert any("Not reproduced" in line or "reports no MQAR" in line for line in lines)
     assert max(map(len, lines)) <= 120
+
+
+def percent(trace: nl.trace.Trace, which: str = "accuracy") -> dict[str, np.ndarray]:
+    """The mean of the runs by model, in the settings that are left."""
+    return dict(zip(trace.along("model"), 100 * trace[which].mean(-1), strict=True))
+
+
+def test_what_is_said_of_mqar_is_so():
+    shares = percent(nl.lab.kept("mqar").select(pairs=32))
+    told = f"attention answers {shares.pop('attention'):.0f} % and Hope {shares.pop('Hope'):.0f} %, "
+    told += f"the others {min(shares.values()):.0f} to {max(shares.values()):.0f} %"
+    assert told in answering.NO_MQAR
+
+
+def test_what_is_said_of_needles_is_so():
+    trace, said = nl.lab.kept("needle"), " ".join(answering.NEEDLE.split())
+    one, four = percent(trace.select(needles=1)), percent(trace.select(needles=4))  # (length, depth)
+    assert "Hope finds one needle at every length, 96 % and more" in said
+    assert one["Hope"].min() >= 96
+    assert "none of which was trained off chance there" in said
+    memories = [name for name in four if name != "attention"]
+    short = dict(zip(trace.along("model"), nl.lab.untrained(trace), strict=True))
+    for name in memories:
+        assert short[name][0].tolist() == [[False] * 3, [True] * 3]
+        assert (four["attention"].mean(1) - four[name].mean(1)).min() > 50
+    assert "attention finds one needle too, 99 % and more, Hebb 100 %" in said
+    assert one["attention"].min() >= 99
+    assert one["linear (Hebb)"].min() == 100
+    lost = one["Titans"][-1]  # at every depth
+    assert f"at 1,024 tokens Titans loses it, {lost.min():.0f} to {lost.max():.0f} % (reported: 100)" in said
+    reported = {number.value for number in nl.lab.reported("needle") if number[1:3] == ("Titans", "S-NIAH-1")}
+    assert reported == {100}
 
 
 def test_one_setting_is_a_figure():

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from nlviz.lab import growth, kept
+from nlviz.lab import growth, kept, untrained
 from nlviz.measure import mean_interval
 from nlviz.runtime import project
 from nlviz.trace import Trace
@@ -68,6 +68,31 @@ def test_what_is_said_of_the_language_models_is_so():
     assert "makes the table anew in less than an hour" in text
     runs = trace.sizes["rate"] + trace.sizes["run"]  # of each model, tuning first
     assert runs * sum(seconds.values()) < 3600
+
+
+def test_the_table_of_small_tasks_is_the_one_that_is_kept():
+    pairs, needle, words = (kept(name) for name in ("mqar", "needle", "parity"))
+
+    def cell(trace, array="accuracy", **where):
+        return "{:.0f} ± {:.0f}".format(*mean_interval(100 * trace.select(**where)[array]))
+
+    for model in pairs.along("model"):
+        row = [cell(pairs, model=model, pairs=many) for many in (8, 32)]
+        row += [cell(needle, model=model, length=at, needles=n, depth=0.5) for n, at in ((1, 64), (1, 1024), (4, 64))]
+        row += [cell(words, "whole", model=model, letters=letters) for letters in words.along("letters")]
+        assert f"| {model} | {' | '.join(row)} |" in TEXT
+    text, control = " ".join(TEXT.split()), "Delta, lr < 1"
+    below = ", ".join(cell(words, "whole", model=control, letters=letters) for letters in words.along("letters"))
+    assert f"held below once, it does not ({below})" in text
+    assert words.select(model="Hope")["diverged"].sum() == 3 == words["diverged"].sum()
+    assert not pairs["diverged"].any()
+    assert not needle["diverged"].any()
+    short = untrained(needle)[1:, 0]  # (memory, needles, depth) in 64 tokens
+    assert short[:, 1].all()
+    assert not short[:, 0].any()
+    assert {trace.about["steps"] for trace in (pairs, needle, words)} == {800}
+    recalled = pairs.select(pairs=32)["accuracy"].mean(-1)
+    assert recalled[0] > recalled[-1] > recalled[1:-1].max()
 
 
 def test_what_is_said_of_tokens_that_come_alone_is_so():

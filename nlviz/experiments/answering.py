@@ -94,20 +94,26 @@ def _folder(name: str) -> Path:
 
 NO_MQAR = """\
 Nested Learning (arXiv 2512.24695) reports no MQAR: no number of the paper stands beside these. The task is that of
-Arora et al. 2023, asked right behind the pairs."""
+Arora et al. 2023, asked right behind the pairs.
+Of 32 pairs, twice as many as they learned from, attention answers 100 % and Hope 97 %, the others 62 to 77 %."""
 
 NEEDLE = """\
 Reported are models trained from scratch on about 50 billion tokens and asked RULER's tasks in 4,000 to 16,000 of them;
 no size, seed or interval is stated. Ours are one block of 80,000 parameters that read 0.8 million tokens of noise, 64
 at a time; a key is one token, a value is one. One needle is nearest to S-NIAH-1, 4 needles to MK-NIAH-1.
-Not reproduced: scale, text, long keys and values, several queries; Hope-Attention, RWKV-7, Comba, DLA."""
+Not reproduced: scale, text, long keys and values, several queries; Hope-Attention, RWKV-7, Comba, DLA.
+As reported: Hope finds one needle at every length, 96 % and more; among 4 attention is far ahead of every memory, none
+of which was trained off chance there. Not as reported: attention finds one needle too, 99 % and more, Hebb 100 %; and
+at 1,024 tokens Titans loses it, 16 to 29 % (reported: 100)."""
 
 PARITY = """\
 Reported is the share of words with every answer right: compare Parity with the second block, Bin 0 with 2 to 50
 letters, Bin 1 with 52 to 100. No size, seed or interval is stated. Ours are one block of 42,000 parameters. Our gated
 Delta can write up to twice an error, which flips what it holds; the control beside it can not. Which of the two the
 reported DeltaNet is like is not stated.
-Not reproduced: the other five languages, LSTM and SRWM."""
+Not reproduced: the other five languages, LSTM and SRWM; and Hope's 100/100: three of its five runs diverged. In the
+one that was taken apart (seed 0) the hidden features of a memory had grown to a squared norm of 76, its rate to .5: each
+write of its second layer overshot more than the one before."""
 
 
 def _beside(paper: str, foot: str, trace: Trace) -> Iterator[str]:

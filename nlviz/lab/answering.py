@@ -233,7 +233,8 @@ def _shares(trace: Trace, which: str, title: str) -> Iterator[str]:
     settings = list(product(*map(trace.along, axes)))
     told = [", ".join(f"{axis} {value}" for axis, value in zip(axes, setting, strict=True)) for setting in settings]
     wide = 2 + max(map(len, (title, *told)))
-    yield f"{title:{wide}}" + "".join(f"{name:>13} " for name in trace.along("model")) + f"{'chance':>9}" * single
+    heads = "".join(f"{name:>13} " for name in trace.along("model"))
+    yield (f"{title:{wide}}{heads}" + f"{'chance':>9}" * single).rstrip()
     shares = trace[which].reshape(len(trace[which]), len(settings), -1)
     means, halves = mean_interval(100 * np.moveaxis(shares, -1, 0))  # (model, setting)
     stars = untrained(trace).reshape(means.shape) & single
@@ -241,4 +242,4 @@ def _shares(trace: Trace, which: str, title: str) -> Iterator[str]:
         cells = "".join(
             f"{f'{m:.1f} ± {h:.1f}':>13}{' *'[s]}" for m, h, s in zip(mean, half, star.astype(int), strict=True)
         )
-        yield f"{setting:{wide}}{cells}" + f"{100 * chance:9.3g}" * single
+        yield (f"{setting:{wide}}{cells}" + f"{100 * chance:9.3g}" * single).rstrip()
