@@ -112,8 +112,8 @@ letters, Bin 1 with 52 to 100. No size, seed or interval is stated. Ours are one
 Delta can write up to twice an error, which flips what it holds; the control beside it can not. Which of the two the
 reported DeltaNet is like is not stated.
 Not reproduced: the other five languages, LSTM and SRWM; and Hope's 100/100: three of its five runs diverged. In the
-one that was taken apart (seed 0) the hidden features of a memory had grown to a squared norm of 76, its rate to .5: each
-write of its second layer overshot more than the one before."""
+one that was taken apart (seed 0) the hidden features of a memory had grown to a squared norm of 76, its rate to .5:
+each write of its second layer overshot more than the one before."""
 
 
 def _beside(paper: str, foot: str, trace: Trace) -> Iterator[str]:
