@@ -20,7 +20,7 @@ from nlviz.lab.stored import LIMIT
 from nlviz.tasks import Sequences
 
 LETTERS = 8
-KEPT = ["mqar", "needle"]
+KEPT = ["mqar", "needle", "parity"]
 
 
 class Map(nn.Module):
@@ -274,21 +274,22 @@ def test_a_kept_table_is_the_one_that_this_code_makes(table):
     assert (trace.along("rate"), trace.about["trained"]) == (list(rates), list(trained))
     assert trace.about["steps"] == more["steps"]
     assert trace.about["question"] == experiment.question
-    batch = nl.tasks.Fresh(draw, more["steps"])[0]
-    assert trace.about["learned"] == more["steps"] * len(batch[0])
+    assert trace.about["learned"] == more["steps"] * len(draw(0))
     hardest = {axis: values[-1] for axis, values in settings.items()}
     assert float(trace.select(**hardest)["chance"]) == ask(seed=0, **hardest).chance
-    for name, losses in zip(trace.along("model"), trace["loss"], strict=True):
+    for name, losses, diverged in zip(trace.along("model"), trace["loss"], trace["diverged"], strict=True):
+        run = int(diverged.argmin())  # the first that came to its end
         with torch.no_grad():
-            first = float(nl.loops.asked(entrants[name].build(0), batch))
-        assert first == pytest.approx(losses[0, 0], rel=1e-4), name
+            first = nl.loops.asked(entrants[name].build(run), nl.tasks.Fresh(draw, more["steps"], run)[0])
+        assert float(first) == pytest.approx(losses[run, 0], rel=1e-4), name
 
 
 def test_a_kept_table_has_five_runs_a_model_and_says_what_each_was_given(table):
     trace, experiment, _ = table
     assert trace.sizes["run"] == 5
     assert nl.runtime.project().joinpath("data", "results", f"{experiment.name}.npz").stat().st_size < LIMIT
-    assert all(np.isfinite(trace[name]).all() for name in set(trace) - {"loss", "seconds"})
+    assert all(np.isfinite(trace[name]).all() for name in set(trace) - {"loss", "seconds", "tuning"})
+    assert np.isfinite(trace["tuning"].min(1)).all()
     assert (np.isfinite(trace["seconds"]) == ~trace["diverged"]).all()
     assert (np.isfinite(trace["loss"]).all(-1) == ~trace["diverged"]).all()
     assert trace["parameters"] == pytest.approx(trace["parameters"].mean(), rel=0.002)
@@ -332,6 +333,23 @@ def test_what_is_said_of_needles_is_so():
     assert f"at 1,024 tokens Titans loses it, {lost.min():.0f} to {lost.max():.0f} % (reported: 100)" in said
     reported = {number.value for number in nl.lab.reported("needle") if number[1:3] == ("Titans", "S-NIAH-1")}
     assert reported == {100}
+
+
+def test_what_is_said_of_parity_is_so():
+    trace, said = nl.lab.kept("parity"), " ".join(answering.PARITY.split())
+    longer = percent(trace.select(letters="52 to 100"), "whole")
+    assert "attention and Hebb get no longer word right" in said
+    assert "held to lr < 1 it gets none" in said
+    assert longer["attention"] == longer["linear (Hebb)"] == longer["Delta, lr < 1"] == 0
+    assert f"gated Delta gets all but {100 - longer['gated Delta']:.1f} % of them right (reported: 10.1 %)" in said
+    reported = {number[1:4]: number.value for number in nl.lab.reported("formal_languages")}
+    assert reported["Transformer", "Parity", "Bin 1"] == reported["Linear", "Parity", "Bin 1"] == 0
+    assert reported["DeltaNet", "Parity", "Bin 1"] == 10.1
+    assert "Hope's 100/100: three of its five runs diverged" in said
+    assert reported["Hope", "Parity", "Bin 0"] == reported["Hope", "Parity", "Bin 1"] == 100
+    assert dict(zip(trace.along("model"), trace["diverged"].sum(1).tolist(), strict=True)) == {
+        name: 3 if name == "Hope" else 0 for name in trace.along("model")
+    }
 
 
 def test_one_setting_is_a_figure():

@@ -26,6 +26,9 @@ class Hope(Block):
     With the memories' rate at 0 it is a fixed map of the last few tokens: x + the main memory's start, asked with the
     query and normed, then the levels.
 
+    The writes of a memory are stable while lr times the squared norm of what its layers see stays below 2. It does at the
+    start; what is trained may leave that range: three of five runs of `experiments parity` did, and diverged.
+
     Args:
         d_model: features of x and y; a multiple of heads.
         periods: of the levels, see `SequentialCMS`: optimizer steps under a `MultiClock`, losses of `learn` in context.
