@@ -51,14 +51,18 @@ function mount(spec, model, el) {
   let resting, speaking, sent = 0;
 
   const sentence = h("p.nl-summary", { role: "status", "aria-live": "polite" });
+  const catchUp = () => {
+    if (stale) view.data = spec.compute(view.state, view);
+    stale = false;
+  };
   const speak = () => {
+    catchUp(); // a picture may have to wait for its frame, in a hidden tab for long
     const text = spec.summary(view.data, view.state, view);
     say(sentence, text);
     for (const picture of view.pictures) picture.setAttribute("aria-label", text);
   };
   const paint = () => {
-    if (stale) view.data = spec.compute(view.state, view);
-    stale = false;
+    catchUp();
     for (const sync of view.syncs) sync();
     if (view.width) spec.draw(view, view.data, view.state);
   };
