@@ -356,10 +356,8 @@ for who in town.told[0].argsort():
 # twenty new ones.
 
 # %%
-keeps, rates = (
-    (1.0, 0.995, 0.99, 0.98, 0.97, 0.95, 0.92, 0.9),
-    (0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2),
-)
+keeps = (1.0, 0.995, 0.99, 0.98, 0.97, 0.95, 0.92, 0.9)
+rates = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 1.2)
 settings = {
     "Hebb, best keep": [nl.Hebb(keep=keep) for keep in keeps],
     "Delta, best rate": [nl.Delta(lr=lr) for lr in rates],
