@@ -294,6 +294,31 @@ def says_what_python_says(page: Any, widget: Any, states: list[dict[str, Any]]) 
     assert page.evaluate(_SAID, told) == [words for _, words in told]
 
 
+# Everything in a widget that Tab stops at; of radios of one name the checked one, or the first. Goes to the first stop.
+_STOPS = """() => {
+  const shown = [...document.querySelectorAll('.nl input, .nl button, .nl [tabindex]')];
+  const free = shown.filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0);
+  const group = (one) => free.filter((other) => other.type === 'radio' && other.name === one.name);
+  const stop = (one) => group(one).find((other) => other.checked) || group(one)[0];
+  const stops = free.filter((one) => one.type !== 'radio' || one === stop(one));
+  stops[0].focus();
+  return stops.length;
+}"""
+
+
+def tab_reaches_every_control(page: Any) -> int:
+    """Every stop is reached by Tab, once; how many there are."""
+    focused = "[...document.querySelectorAll('.nl *')].indexOf(document.activeElement)"
+    stops = page.evaluate(_STOPS)
+    reached = {page.evaluate(focused)}
+    for _ in range(stops - 1):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(focused))
+    assert -1 not in reached
+    assert len(reached) == stops
+    return stops
+
+
 def _missing(what: str) -> None:
     """No browser: a skip on somebody's machine, a failure where all tests must run."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(what)

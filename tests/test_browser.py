@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import clean, says_what_python_says, slider_to_pixels
+from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 
 import nlviz as nl
 
@@ -103,16 +103,7 @@ def test_nothing_scrolls_sideways(show: Any, name: str, width: int) -> None:
 
 
 def test_tab_reaches_every_control(show: Any, name: str) -> None:
-    page = show(MAKERS[name]())
-    groups = "new Set([...document.querySelectorAll('.nl input[type=radio]')].map((one) => one.name)).size"
-    rest = "document.querySelectorAll('.nl button:not(:disabled), .nl input[type=range]').length"
-    stops = page.evaluate(f"{groups} + {rest}")
-    reached = set()
-    for _ in range(stops):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("""[...document.querySelectorAll('.nl *')].indexOf(document.activeElement)"""))
-    assert -1 not in reached
-    assert len(reached) == stops
+    assert tab_reaches_every_control(show(MAKERS[name]())) > 1
 
 
 def test_two_on_one_page_do_not_couple(show: Any, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import clean, says_what_python_says, slider_to_pixels
+from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 from test_widgets_recorder import by_hand, changed, flown, some_states, traces
 
 from nlviz.widgets import flight_recorder
@@ -182,17 +182,7 @@ def test_every_control_has_a_name(page: Any) -> None:
     assert said.startswith("batch 320, batch ")
     assert "ours: surprise " in said
     assert said.endswith("write")  # 320 is a multiple of 1, 4 and 16
-    groups = "new Set([...document.querySelectorAll('.nl input[type=radio]')].map((one) => one.name)).size"
-    rest = "document.querySelectorAll('.nl button:not(:disabled), .nl input[type=range]').length"
-    stops = page.evaluate(f"{groups} + {rest}")
-    here = "[...document.querySelectorAll('.nl *')].indexOf(document.activeElement)"
-    page.locator(".nl button:not(:disabled)").first.focus()  # the first stop of all
-    reached = {page.evaluate(here)}
-    for _ in range(stops - 1):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate(here))
-    assert -1 not in reached
-    assert len(reached) == stops
+    assert tab_reaches_every_control(page) > 10
 
 
 def drag(page: Any, drawing: str, start: float, end: float) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import clean, says_what_python_says, slider_to_pixels
+from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 
 import nlviz as nl
 from nlviz.widgets import tape
@@ -227,16 +227,7 @@ def test_nothing_scrolls_sideways(show: Any, width: int) -> None:
 
 
 def test_tab_reaches_every_control(show: Any) -> None:
-    page = show(tape())
-    groups = "new Set([...document.querySelectorAll('.nl input[type=radio]')].map((one) => one.name)).size"
-    rest = "document.querySelectorAll('.nl button:not(:disabled), .nl input[type=range], .nl [tabindex]').length"
-    stops = page.evaluate(f"{groups} + {rest}")
-    reached = set()
-    for _ in range(stops):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("[...document.querySelectorAll('.nl *')].indexOf(document.activeElement)"))
-    assert -1 not in reached
-    assert len(reached) == stops
+    assert tab_reaches_every_control(show(tape())) > 10
 
 
 KEYS = {

@@ -346,6 +346,11 @@ def test_errors_say_what_to_type(like, draw):
     _, state = layer(draw(2, 5, 8))
     with pytest.raises(ValueError, match=r"the state is of 2 sequences, x of 3.*init\(batch=3\)"):
         layer(draw(3, 5, 8), state)
+    behind = Convolved(AttentionLayer(8, **like), 8)
+    with pytest.raises(ValueError, match=r"Convolved: x is \(batch, T, 8\)"):
+        behind(draw(2, 5, 7))
+    with pytest.raises(ValueError, match=r"Convolved: the state is of 2 sequences, x of 3"):
+        behind(draw(3, 5, 8), behind.init(2))
     with pytest.raises(ValueError, match="AttentionLayer: 3 heads"):
         AttentionLayer(8, heads=3)
     with pytest.raises(ValueError, match="with the batch of the state, 2; got"):

@@ -91,6 +91,9 @@ def test_the_table_of_small_tasks_is_the_one_that_is_kept():
     assert short[:, 1].all()
     assert not short[:, 0].any()
     assert {trace.about["steps"] for trace in (pairs, needle, words)} == {800}
+    assert {trace.sizes["rate"] for trace in (pairs, needle, words)} == {3}
+    largest = [rate == max(pairs.along("rate")) for t in (pairs, needle, words) for rate in t.about["chosen"].values()]
+    assert f"(the largest in {sum(largest)} of {len(largest)} choices)" in text
     recalled = pairs.select(pairs=32)["accuracy"].mean(-1)
     assert recalled[0] > recalled[-1] > recalled[1:-1].max()
 

@@ -37,10 +37,9 @@ def colour(name: str | int) -> str:
     """
     if isinstance(name, int):
         return LIGHT[name % len(LIGHT)]
-    rule = name.split("(")[0]
-    if rule not in _SLOT:
-        raise KeyError(f"no colour is kept for {rule!r}; give it a slot in nlviz/figures/palette.py")
-    return LIGHT[_SLOT[rule]]
+    if (own := own_colour(name)) is None:
+        raise KeyError(f"no colour is kept for {name.split('(')[0]!r}; give it a slot in nlviz/figures/palette.py")
+    return own
 
 
 def own_colour(name: str) -> str | None:

@@ -60,11 +60,33 @@ class Convolved(nn.Module):
         Args:
             x: `(batch, T, d_model)`, any T.
             state: to go on from, of `init` or of an earlier call; None: `init`. It is not changed.
+
+        Raises:
+            ValueError: if x does not have the layer's features or the state's batch.
         """
-        state = self.init(x.shape[0]) if state is None else state
+        state = carried(self, x, state)
         mixed, tail = mix(x, state["tail"], self.taps)
         y, after = self.layer(mixed, state["layer"])
         return y, {"tail": tail, "layer": after}
+
+
+def carried(layer: Any, x: Tensor, state: State | None) -> State:
+    """The state that a layer with taps goes on from, once x is known to fit it: that of no text at all for None.
+
+    Raises:
+        ValueError: if x does not have the layer's features or the state's batch.
+    """
+    d_model, name = layer.taps.shape[0], type(layer).__name__
+    if x.ndim != 3 or x.shape[-1] != d_model:
+        raise ValueError(f"{name}: x is (batch, T, {d_model}); got {tuple(x.shape)}")
+    if state is None:
+        state = layer.init(x.shape[0])
+    if state["tail"].shape[0] != x.shape[0]:
+        raise ValueError(
+            f"{name}: the state is of {state['tail'].shape[0]} sequences, x of {x.shape[0]}; each sequence has a state "
+            f"of its own. Leave it out, or begin with init(batch={x.shape[0]})"
+        )
+    return state
 
 
 def taps(d_model: int, width: int, draws: torch.Generator) -> Tensor:

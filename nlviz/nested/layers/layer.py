@@ -27,7 +27,7 @@ from torch.nn.functional import silu
 from ...memory import Delta, Rule, scan
 from ...memory.base import Levels
 from ...runtime import generator
-from .convolved import mix, taps
+from .convolved import carried, mix, taps
 
 State = dict[str, Any]
 
@@ -129,7 +129,7 @@ class MemoryLayer(nn.Module):
         Raises:
             ValueError: if x does not have the layer's features or the state's batch.
         """
-        state = self._check(x, state)
+        state = carried(self, x, state)
         heads, features = self.scale.shape
         x, tail = mix(x, state["tail"], self.taps)
         pairs = unit(self.project(x).unflatten(-1, (3, heads, features)))
@@ -149,19 +149,6 @@ class MemoryLayer(nn.Module):
         logits = self.rates(x).unflatten(-1, (self.heads, len(self.gates))).transpose(1, 2)
         shares = logits.to(torch.promote_types(logits.dtype, torch.float32)).sigmoid().unbind(-1)
         return {name: top * share for (name, (top, _)), share in zip(self.gates.items(), shares, strict=True)}
-
-    def _check(self, x: Tensor, state: State | None) -> State:
-        d_model = self.taps.shape[0]
-        if x.ndim != 3 or x.shape[-1] != d_model:
-            raise ValueError(f"MemoryLayer: x is (batch, T, {d_model}); got {tuple(x.shape)}")
-        if state is None:
-            return self.init(x.shape[0])
-        if state["tail"].shape[0] != x.shape[0]:
-            raise ValueError(
-                f"MemoryLayer: the state is of {state['tail'].shape[0]} sequences, x of {x.shape[0]}; each sequence "
-                f"has a memory of its own. Leave the state out, or begin with init(batch={x.shape[0]})"
-            )
-        return state
 
 
 def gates(rule: Rule, chunk: int | None) -> dict[str, tuple[float, float]]:

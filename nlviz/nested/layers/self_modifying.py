@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from ...memory.network import Weights, gain
 from ...runtime import generator
 from ..clock import Period
-from .convolved import mix, taps
+from .convolved import carried, mix, taps
 from .layer import linear, unit
 from .self_memory import add, draw
 from .self_modifying_loop import loop
@@ -159,7 +159,9 @@ class SelfModifyingTitans(nn.Module):
         Raises:
             ValueError: if x does not have the layer's features or the state's batch.
         """
-        state = self._checked(x, state)
+        if unknown := set(self.frozen) - set(self.memories):
+            raise ValueError(f"SelfModifyingTitans: no memory is called {unknown}; they are {self.memories}")
+        state = carried(self, x, state)
         if not x.shape[1]:
             return x, state
         mixed, tail = mix(x, state["tail"], self.taps)
@@ -264,21 +266,6 @@ class SelfModifyingTitans(nn.Module):
     def _wide(self) -> torch.dtype:
         """Single precision at least, whatever the parameters have: keep is close to 1."""
         return torch.promote_types(self.taps.dtype, torch.float32)
-
-    def _checked(self, x: Tensor, state: State | None) -> State:
-        d_model = self.taps.shape[0]
-        if x.ndim != 3 or x.shape[-1] != d_model:
-            raise ValueError(f"SelfModifyingTitans: x is (batch, T, {d_model}); got {tuple(x.shape)}")
-        if unknown := set(self.frozen) - set(self.memories):
-            raise ValueError(f"SelfModifyingTitans: no memory is called {unknown}; they are {self.memories}")
-        if state is None:
-            return self.init(x.shape[0])
-        if state["tail"].shape[0] != x.shape[0]:
-            raise ValueError(
-                f"SelfModifyingTitans: the state is of {state['tail'].shape[0]} sequences, x of {x.shape[0]}; each "
-                f"sequence has memories of its own. Leave the state out, or begin with init(batch={x.shape[0]})"
-            )
-        return state
 
 
 def _check(d_model: int, heads: int, counts: tuple[int | None, ...], keep: float) -> None:
