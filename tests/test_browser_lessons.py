@@ -1,6 +1,7 @@
 """Lessons as a learner meets them: in JupyterLab, in a real Chromium, without the network.
 
-The first screens of each, up to its first widget, and lesson 1 solved, whole; test_notebooks.py runs all to the end.
+Lesson 1 whole, as it is given and solved; of the others the first screens, up to the first widget: test_notebooks.py
+runs all to the end.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ def verdicts(page: Any) -> list[str]:
 
 
 def opening(path: Path, folder: Path) -> Path:
-    """The first screens of a lesson: all cells up to its first widget, or in lesson 1 to its first check."""
-    lesson, last = nbformat.read(path, as_version=4), "nl.check(" if path == FIRST else "nl.widgets."
-    end = next(i for i, cell in enumerate(lesson.cells) if cell.cell_type == "code" and last in cell.source)
+    """Lesson 1, or the first screens of another: all cells up to its first widget."""
+    if path == FIRST:
+        return path
+    lesson = nbformat.read(path, as_version=4)
+    end = next(i for i, cell in enumerate(lesson.cells) if cell.cell_type == "code" and "nl.widgets." in cell.source)
     lesson.cells = lesson.cells[: end + 1]
     nbformat.write(lesson, folder / path.name)
     return folder / path.name
