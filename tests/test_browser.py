@@ -343,6 +343,25 @@ def test_a_bet_is_made_by_key_and_answered(show: Any) -> None:
     page.get_by_role("button", name="all alike: it stores the example").wait_for()
 
 
+def test_the_focus_stays_in_the_bet_also_where_the_answer_waits_for_its_frame(show: Any) -> None:
+    page = show(a_ledger())
+    focused = page.evaluate(
+        """async () => {
+          const root = document.querySelector('.nl');
+          const told = root.querySelector('.nl-bet button');
+          const frame = () => new Promise(requestAnimationFrame);
+          await frame();
+          told.focus();
+          root.view.redraw();  // this frame has had its picture
+          told.click();
+          const waits = told.isConnected;
+          for (let i = 0; i < 4; i++) await frame();
+          return [waits, document.activeElement.textContent];
+        }"""
+    )
+    assert focused == [True, "bet again"]
+
+
 def test_the_player_hides_what_follows_until_the_bet(show: Any) -> None:
     page = show(a_player(bet=BET))
     assert page.evaluate("document.querySelector('.nl').view.state.step") == 20

@@ -200,13 +200,13 @@ function betting(view, spec) {
   const choose = (key) => {
     view.change({ guess: key });
     for (const other of kin()) if (!other.state.guess) other.change({ guess: key });
-    box.querySelector("button")?.focus();
   };
   let shown = null;
   view.syncs.push(() => {
     const key = view.state.guess;
     if (key === shown) return;
     shown = key;
+    const held = box.contains(document.activeElement); // by keyboard one goes on in the box; its button goes away
     const mine = bet.options.find(([option]) => option === key);
     if (mine) {
       const again = button("bet again", () => choose(""));
@@ -218,6 +218,7 @@ function betting(view, spec) {
       const options = bet.options.map(chip);
       box.replaceChildren(h("p", {}, h("b", {}, "First, your bet. "), bet.ask), h("div.nl-row", {}, options));
     }
+    if (held) box.querySelector("button").focus();
   });
   return [box];
 }
