@@ -3,10 +3,9 @@
 #
 # **A model reads one fact after another. Ask it for one that it read forty facts ago: how much of it is left?**
 #
-# Less than of a fresh one, surely, but not nothing? Here are twenty small models, each trained, then frozen, then asked for
-# facts of every
-# age. (Run the cells one by one with **Shift+Enter**. In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is
-# downloaded, nothing is lost.)
+# Less of it than of a fresh one, surely, but not nothing? Here are twenty small models, each trained, then frozen, then
+# asked for facts of every age. (Run the cells one by one with **Shift+Enter**. In a hurry, **Run ▸ Run All Cells** is
+# safe at any time: nothing is downloaded, nothing is lost.)
 
 # %%
 import torch
@@ -22,9 +21,9 @@ nl.figures.amnesia(facts)
 # The dashed line is a model as we use them: it answers from a window of 32 facts, rightly, and one step further back it
 # **guesses**. Nothing faded. The fact was never anywhere but in the window.
 #
-# The solid line is the *same* frozen model with a small memory beside it that goes on learning while it reads. A small step
-# where the window ends, then a slope: half is still known after some ninety facts, and after five hundred little more than a
-# guess:
+# The solid line is the *same* frozen model with a small memory beside it that goes on learning while it reads. A small
+# step where the window ends, then a slope: half is still known after some ninety facts, and after five hundred little
+# more than a guess:
 
 # %%
 for age in (31, 32, 64, 256):
@@ -37,14 +36,13 @@ for age in (31, 32, 64, 256):
 
 # %% [markdown]
 # The paper's own image for the dashed line: a person with **anterograde amnesia** remembers childhood and the last few
-# minutes, and
-# nothing in between becomes a memory. A language model after training is much like that. Its weights hold what it was trained
-# on, its context window the last few pages, and nothing passes from the one to the other.
+# minutes, and nothing in between becomes a memory. A language model after training is much like that. Its weights hold
+# what it was trained on, its context window the last few pages, and nothing passes from the one to the other.
 #
 # ## So let it learn on?
 #
-# **You teach a network the digits 0 to 4. Then you teach it 5 to 9. What does it say tomorrow when it sees a 3?** It has five
-# more digits to its name, and nobody asked it to forget anything. Place your bet, then press play.
+# **You teach a network the digits 0 to 4. Then you teach it 5 to 9. What does it say tomorrow when it sees a 3?** It
+# has five more digits to its name, and nobody asked it to forget anything. Place your bet, then press play.
 
 # %%
 digits = nl.tasks.digits(seed=0)
@@ -52,12 +50,12 @@ trace = nl.lab.overwriting(digits)  # 5 runs of a small network at 5 learning ra
 nl.widgets.overwriting(trace, lr=0.1)
 
 # %% [markdown]
-# It does not fade over weeks. Most of its right answers are gone within some twenty steps, while the network is busy getting
-# better. This is **catastrophic forgetting**, and it is not rare: it is what plain gradient descent does to answers that it
-# is no longer shown, where new ones push them out.
+# It does not fade over weeks. Most of its right answers are gone within some twenty steps, while the network is busy
+# getting better. This is **catastrophic forgetting**, and it is not rare: it is what plain gradient descent does to
+# answers that it is no longer shown, where new ones push them out.
 #
-# **In 25 minutes you can** say what learning the new does to the old, show that a smaller step does not cure it, and your
-# machine is ready for the course.
+# **In 25 minutes** you can say what learning the new does to the old and show that a smaller step does not cure it, and
+# your machine is ready for the course.
 #
 # **Move the slider.** Can a smaller learning rate save the old digits? Predict, then look at *both* lines, then here:
 
@@ -70,18 +68,19 @@ for order in trace.along("order"):
         print(f"   rate {lr:<6}  0-4: {a:4.0%} ± {da:<4.0%}   5-9: {b:4.0%} ± {db:.0%}")
 
 # %% [markdown]
-# Two things to take from the table (five runs each, with 95 % intervals; where one reaches below 0, five runs were too few
-# and too different).
+# Two things to take from the table (five runs each, with 95 % intervals; where one reaches below 0, five runs were too
+# few and too different).
 #
 # * **A smaller step forgets later because it learns later.** None of these five rates keeps the old *and* gets the new.
-#   Whenever somebody
-#   shows you a method that forgets less, ask first whether it also learned less. This course asks that every time.
+#   Whenever somebody shows you a method that forgets less, ask first whether it also learned less. This course asks
+#   that every time.
 # * **It is not a lack of room.** Given both halves mixed, the very same network learns both. It could hold all ten
 #   digits; it has no way to *keep* what it is not being shown.
 #
 # ### What exactly was forgotten?
 #
-# One more control, before we believe the picture. Ask the same network a smaller question: *this is one of 0 to 4; which?*
+# One more control, before we believe the picture. Ask the same network a smaller question: *this is one of 0 to 4;
+# which?*
 
 # %%
 asked_less = trace.select(order="A, then B", lr=0.1, task="A: digits 0-4")
@@ -93,7 +92,7 @@ for step in (200, 400):
 
 # %% [markdown]
 # It no longer *says* 0 to 4, but asked which of the five it is, it mostly still knows. Losing an answer and losing what
-# it rests on are two things (lesson 10 keeps them apart), and a single falling line cannot tell which one it shows.
+# it rests on are two things, and a single falling line cannot tell which one it shows.
 #
 # ## What this course is about
 #
@@ -113,7 +112,7 @@ for step in (200, 400):
 #
 # | | lesson | the question | minutes | needs |
 # |---|---|---|---|---|
-# | 0 | **Start** (you are here) | What does learning the new do to the old? | 25 | Python, vectors |
+# | 0 | **Start** (you are here) | What does learning the new do to the old? | 25 | Python, vectors, a derivative |
 # | 1 | [**A gradient is a surprise**](01_surprise.ipynb) | What is stored about an example without a mistake? | 70 | 0 |
 # | 2 | What is a memory? | How many pairs can a 32 × 32 matrix hold? | 75 | 1 |
 # | 3 | [**Momentum is a memory of gradients**](03_momentum.ipynb) | How far back does an optimizer remember? | 75 | 1 |
@@ -121,19 +120,20 @@ for step in (200, 400):
 # | 5 | Attention never forgets and never fits | What is left without the softmax? | 80 | 2 |
 # | 6 | [**The delta rule**](06_rewriting.ipynb) | A fact changed. What does your memory say now? | 85 | 1 |
 # | 7 | Titans: learning while reading | Should a surprise still matter ten words later? | 90 | 6 |
-# | 8 | [**Levels and clocks**](08_levels.ipynb) | How many things are learning inside "Adam + transformer"? | 65 | 3, 5, 7 |
+# | 8 | [**Levels and clocks**](08_levels.ipynb) | How many things are learning inside "Adam + Transformer"? | 65 | 1, 3, 6 |
 # | 9 | [**A spectrum of clocks**](09_spectrum.ipynb) | You learned A for a year and B for a day. And tomorrow? | 90 | 1, 3 |
 # | 10 | Forgetting, measured honestly | A slower clock forgot less. Was it the clock? | 80 | 9 |
 # | 11 | Self-modifying memories | Who decides how fast you learn? | 95 | 7, 9 |
 # | 12 | [**Capstone: a continual learner**](12_capstone.ipynb) | Quick abroad and still at home? | 180 | 9 |
 #
-# Lessons with a link are here; the others are being written. Short course, under seven hours: 1, 3, 6, 9, 12.
+# Lessons with a link are here; the others are being written, and no lesson that is here needs one that is not. Short
+# course, under nine hours: 0, 1, 3, 6, 9, 12.
 
 # %% [markdown]
 # ## How a lesson works
 #
-# **Predict, move, explain.** Before every slider, say what will happen; after it, say in one sentence what did. It takes
-# ten seconds and is most of the learning. Every slider works with the arrow keys, and Backspace puts it back.
+# **Predict, move, explain.** Before every slider, say what will happen; after it, say in one sentence what did. It
+# takes ten seconds and is most of the learning. Every slider works with the arrow keys, and Backspace puts it back.
 #
 # **Write the rule, be checked at once.** You write the one to eight lines that matter. Here is one to try the machine
 # on. The outer product of u and x is the table with u_i x_j in row i, column j. Replace the dots:
@@ -151,9 +151,9 @@ def outer(u: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 nl.check("00.A", outer)
 
 # %% [markdown]
-# A wrong answer gets a sentence about *your* mistake, never a wall of red. `nl.hint("00.A")` helps a little, asked again
-# it helps more, and `nl.solution("00.A")` unfolds ours. You are never stuck: a lesson goes on with our function where
-# yours is not finished. What you have done is kept in a small file on this machine:
+# A wrong answer gets a sentence about *your* mistake, never a wall of red. `nl.hint("00.A")` helps a little, asked
+# again it helps more, and `nl.solution("00.A")` unfolds ours. You are never stuck: a lesson goes on with our function
+# where yours is not finished. What you have done is kept in a small file on this machine:
 
 # %%
 nl.progress()
@@ -161,18 +161,18 @@ nl.progress()
 # %% [markdown]
 # ## A look ahead: a memory that changes itself
 #
-# At the far end of the course stands **Hope**, the paper's own architecture. Its memory of tokens makes its *own* keys, values,
-# rates and retention, by small memories that are written while it reads. Here is one such layer, untrained, reading
-# 512 tokens. First, the key it gives to **one and the same token** after reading text A, and after reading text B:
+# At the far end of the course stands **Hope**, the paper's own architecture. Its memory of tokens makes its *own* keys
+# (where to write), values (what), rates (how much) and retention (how long it lasts), by small memories that are
+# themselves written while it reads. Nobody has to follow this yet; look. Here is one such layer, untrained, reading 512
+# tokens. First, the key it gives to **one and the same token** after reading text A, and after reading text B:
 
 # %%
 changes = nl.lab.self_changes(nl.nested.SelfModifyingTitans(128, heads=4, chunk=16))
 nl.figures.key_drift(changes)
 
 # %% [markdown]
-# What a token means to it depends on what it has read. That is what "self-modifying" says, and all it says. How far has each
-# of its five
-# memories moved from where it began?
+# The same token gets another key: what it has read has changed the rule by which it reads on. That is what
+# *self-modifying* says, and no more. How far has each of its five memories moved from where it began?
 
 # %%
 nl.figures.memories_moved(changes)
@@ -184,10 +184,9 @@ nl.figures.memories_moved(changes)
 nl.figures.freezing(changes)
 
 # %% [markdown]
-# Three of the five matter at once; before training, the two that set rates and retention hardly do (the axis is logarithmic).
-# Changing itself is not yet being *good for* something. That has to be shown beside a memory that does not, with the same
-# number of
-# weights: the question of lesson 11.
+# Three of the five matter at once; before training, the two that set rates and retention hardly do (the axis is
+# logarithmic). Changing itself is not yet being *good for* something. That has to be shown beside a memory that does
+# not, with the same number of weights.
 
 # %% [markdown]
 # ## Is it for me?
@@ -204,6 +203,15 @@ nl.widgets.quiz(nl.questions("00"))
 nl.doctor()
 
 # %% [markdown]
+# ## What you have seen, and what not
+#
+# * A frozen model knows what it was trained on and what is in its window. One step outside it guesses.
+# * Plain training on new digits took the old answers away, at each of five step sizes. What they rested on was mostly
+#   still there.
+# * **Not shown**: that a memory beside the model is the best cure (a longer window is another), that a large model
+#   forgets as this small one did, or that a clock helps at all. Some of that you will test yourself, and not all of it
+#   will hold.
+#
 # All fine? Then on to [**1 · A gradient is a surprise**](01_surprise.ipynb).
 #
 # ### Exit ticket

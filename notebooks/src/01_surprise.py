@@ -3,8 +3,9 @@
 #
 # **When a network makes no mistake on an example, what does it store about it? And when it makes a big one?**
 #
-# Most people answer: *the example, either way. That is what training is.* Run the cells one by one with **Shift+Enter**, place
-# your bet, then press play. (In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is downloaded or lost.)
+# Most people answer: *the example, either way. That is what training is.* Run the cells one by one with
+# **Shift+Enter**, place your bet, then press play. (In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is
+# downloaded or lost.)
 
 # %%
 import torch
@@ -17,24 +18,25 @@ few = slice(0, 40)
 nl.widgets.ledger(digits.x[few], digits.y[few])
 
 # %% [markdown]
-# Each bar is one example the network met, as tall as its surprise. The ten tiles are the network, all of it: one 8 × 8
-# tile of weights for each answer it can give. Drag the marker back and the tiles forget what came later.
+# Each bar is one example the network met, as tall as its surprise. The ten squares are the network, all of it: 8 × 8
+# weights for each answer it can give. Drag the marker back and the squares forget what came later.
 #
 # **At the end of this lesson you can**
 #
 # * compute the surprise of any layer of any network, and predict what one gradient step writes into it;
 # * show that a trained layer is nothing but the sum of those writes;
 # * rank 1,400 real images by how much they surprised a network, and say which part of the ranking is luck;
-# * show in two lines and to ten digits that one gradient step is the *exact* solution of a small memory problem, and where
-#   that stops.
+# * show in two lines and to ten digits that one gradient step is the *exact* solution of a small memory problem, and
+#   where that stops.
 #
 # 70 minutes. You need [lesson 0](00_start.ipynb), matrix times vector, and the derivative of a square.
 
 # %% [markdown]
 # ### Warm-up: two things to remember
 #
-# <details><summary><b>1.</b> The outer product of u (2 numbers) and x (3 numbers): which shape, and how many independent
-# rows?</summary><br>2 × 3, and one: every row is a multiple of x. A matrix of this kind has rank 1.</details>
+# <details><summary><b>1.</b> The outer product of u (2 numbers) and x (3 numbers): which shape, and how many
+# independent rows?</summary><br>2 × 3, and one: every row is a multiple of x. A matrix of this kind has rank
+# 1.</details>
 #
 # <details><summary><b>2.</b> The loss is ½ (y − t)². How does it change when y grows a little?</summary><br>By (y − t)
 # for each unit: the derivative of the loss by the output <i>is</i> the error.</details>
@@ -75,9 +77,9 @@ nl.memory.outer(u, x)
 # \qquad\text{and one step writes}\qquad W \leftarrow W - \text{lr}\; u\,x^{\top}.$$
 #
 # Read this as a page in a notebook. The input **x is the key**: where to write. The **value is −u**: what to say there
-# next time, namely the opposite of the error. We call **u the surprise** (the paper: *local surprise signal*;
-# Nested Learning, eqs. 7-9). The tile is as strong as its size
-# ‖u‖ times the brightness ‖x‖ of the input.
+# next time, namely the opposite of the error. We call **u the surprise** (the paper: *local surprise signal*; Nested
+# Learning, eqs. 7-9). The table u xᵀ is the **tile** that the step lays on W, as strong as the surprise, ‖u‖, times the
+# brightness of the input, ‖x‖. (Above, it is the same image on each of the ten squares, in ten strengths.)
 #
 # So what is stored about an example without a mistake? Let the layer get this one exactly right, and ask again.
 
@@ -88,10 +90,11 @@ nl.memory.outer(still_wrong, x)
 
 # %% [markdown]
 # **Nothing.** Not a little: six zeros. A gradient does not store examples. It stores what was wrong about them.
-# (*Right* is not yet *without mistake*: in the picture above the layer was right and 75 % sure, and still surprised by 0.29.)
+# (*Right* is not yet *without mistake*: in the picture above the layer was right and 75 % sure, and still surprised by
+# 0.29.)
 #
-# > **Go on if you can say** what the second tile looks like if the first step goes only half of the way. (Rerun the cell
-# > above with `/ (2 * x.dot(x))`: half of the mistake is left, so the tile is half as strong.)
+# > **Go on if you can say** what the second tile looks like if the first step goes only half of the way. (Rerun the
+# > cell above with `/ (2 * x.dot(x))`: half of the mistake is left, so the tile is half as strong.)
 
 # %% [markdown]
 # ## And deep inside a network?
@@ -118,8 +121,9 @@ print(torch.dist(g_first, nl.memory.outer(u_first, image)).item())
 print(torch.dist(g_second, nl.memory.outer(u_second, torch.tanh(inside))).item())
 
 # %% [markdown]
-# Zero and zero. Every linear layer of every network writes the same kind of page: *its own input → its own surprise, sign turned*
-# (Nested Learning, eqs. 29-31). That is all the mathematics of this lesson. The rest is looking at it.
+# Zero and zero. For one example, every linear layer of every network writes the same kind of page: *its own input → its
+# own surprise, sign turned* (Nested Learning, eqs. 29-31). That is all the mathematics of this lesson. The rest is
+# looking at it.
 
 # %% [markdown]
 # ## Exercise 01.A · the surprise of a classifier
@@ -163,11 +167,12 @@ surprise(nothing, digits.x[0], digits.y[0])
 # %% [markdown]
 # ## Play, with a goal
 #
-# The same picture as at the top; the coloured caps on the bars are **your** function and should sit on top of them. Predict
-# before each move, and say in a sentence what you saw after it.
+# The same picture as at the top; the coloured caps on the bars are **your** function and should sit on top of them.
+# Predict before each move, and say in a sentence what you saw after it.
 #
 # 1. Press *repeat one example*. Find the smallest step size at which the fifth visit surprises it by less than 0.1.
-# 2. Pick a digit and give it a wrong name. Where does the tower stand in the ledger, and which two tiles does it blame?
+# 2. Pick a digit and give it a wrong name. Where does the tower stand in the ledger, and which two squares does it
+#    change most?
 # 3. Bigger steps, faster learning? Find a step size that leaves the network right on *fewer* images. Why?
 
 # %%
@@ -175,9 +180,9 @@ nl.widgets.ledger(digits.x[few], digits.y[few], fn=surprise)
 
 # %% [markdown]
 # <details><summary>What others saw</summary><br>1: at 0.2 (0.1 leaves 0.23). Each visit leaves less than the one
-# before, and never nothing. 2: at the relabelled digit; the tile of the name you gave gets the image, the tile of the name it believed loses
-# it. 3: at 5, say: 26 of 40 instead of 36. Every write overshoots and breaks what earlier ones wrote, so the network is
-# loud and keeps being surprised.</details>
+# before, and never nothing. 2: at the relabelled digit; the square of the name you gave gets the image, that of the
+# name it believed loses it. 3: at 5, say: 26 of 40 instead of 36. Every write overshoots and breaks what earlier ones
+# wrote, so the network is loud and keeps being surprised.</details>
 
 # %% [markdown]
 # ## Exercise 01.B · one page in the notebook
@@ -204,8 +209,9 @@ nl.check("01.B", remember)
 remember = nl.carry_on("01.B", remember)
 
 # %% [markdown]
-# In the package this write has a name that is much older than backpropagation: it is **Hebb's rule**, with minus the surprise
-# as the value. With the error of a linear layer as the value it has been known since 1960 as the delta rule (lesson 6).
+# In the package this write has a name that is much older than backpropagation: it is **Hebb's rule**, with minus the
+# surprise as the value. With the error of a linear layer as the value it has been known since 1960 as the delta rule
+# (lesson 6).
 
 # %%
 u = surprise(nothing, digits.x[0], digits.y[0])
@@ -232,10 +238,11 @@ def one_pass(x, y, lr=0.1):
 W, ledger = one_pass(digits.x, digits.y)
 correct = (digits.x_test @ W.T).argmax(1) == digits.y_test
 print(f"{correct.double().mean():.1%} of the {len(correct)} digits it never saw")
-nl.figures.tiles(W, title="What 1,400 surprises wrote, a tile for each answer")
+nl.figures.tiles(W, title="What 1,400 surprises wrote, a square for each answer")
 
 # %% [markdown]
-# Nobody drew it a 0; it was only told, image by image, which are zeros. Yet tile 0 is warm on a ring and cold in its middle.
+# Nobody drew it a 0; it was only told, image by image, which are zeros. Yet the square of the 0 is warm on a ring and
+# cold in its middle.
 #
 # ### The ledger adds up
 #
@@ -247,11 +254,12 @@ print(f"largest difference to W: {(rebuilt - W).abs().max():.0e}")
 
 # %% [markdown]
 # One matrix product. A layer trained by plain gradient steps **is** the sum of its writes, W_T − W_0 = −lr Σ u xᵀ, key
-# by key. (Lesson 5 reads the same sum as *linear attention*: keys, values, and a matrix that holds them.)
+# by key. (*Linear attention*, which you will meet in lesson 6, is a sum of the same form: keys, values, and a matrix
+# that holds them.)
 #
-# > **One trap.** The sum looks as if all pages could be written at once. They cannot, and give the same memory: each surprise
-# > depends on the pages before it. The values are made *by the memory they are written into* (the paper: *self-referential*; eq. 58).
-# > Here is what happens if one asks the empty network for all its surprises in advance:
+# > **One trap.** The sum looks as if all pages could be written at once. They cannot, and give the same memory: each
+# > surprise depends on the pages before it. The values are made *by the memory they are written into* (the paper:
+# > *self-referential*; eq. 58). Here is what happens if one asks the empty network for all its surprises in advance:
 
 # %%
 in_advance = torch.stack(
@@ -264,8 +272,8 @@ print(
 )
 
 # %% [markdown]
-# Not nothing: all at once is the plain sum of each class's images against the mean of all. The nine points between are what
-# the layer gained by knowing what it already knew.
+# Not nothing: all at once is the plain sum of each class's images, less a tenth of the sum of all. The nine points
+# between are what the layer gained by knowing what it already knew.
 #
 # ## Which digits surprised it most?
 #
@@ -343,17 +351,18 @@ for name, one, other in (
     )
 
 # %% [markdown]
-# With true labels the ranking comes back in other orders: most of it is the images, the rest is the luck of the order. With
-# labels drawn anew for every pass almost nothing comes back; the little that does is brightness, as bright images weigh more.
-# (One and the same wrong list in every pass gives about 0.3: those surprises are facts about the list.) So the ranking is a
-# fact about these digits *for this network*: a one-layer network finds odd what a deeper one may find easy.
+# With true labels the ranking comes back in other orders: most of it is the images, the rest is the luck of the order.
+# With labels drawn anew for every pass almost nothing comes back, and part of the little that does is brightness:
+# bright images weigh more. (One and the same wrong list in every pass gives about 0.3: those surprises are facts about
+# the list.) So the ranking is a fact about these digits *for this network*: a one-layer network finds odd what a deeper
+# one may find easy.
 
 # %% [markdown]
 # ## The claim
 #
 # > **One gradient step is the exact solution of a small memory problem.** Of all matrices, W − lr u xᵀ is the one that
-# > best balances two wishes: *answer this key against the error*, and *stay close to what you were*
-# > (Nested Learning, eqs. 2 and 9):
+# > best balances two wishes: *answer this key against the error*, and *stay close to what you were* (Nested Learning,
+# > eqs. 2 and 9):
 #
 # $$\arg\min_{V}\;\; \langle V x,\, u\rangle \;+\; \frac{1}{2\,\text{lr}}\,\lVert V - W\rVert^2 .$$
 #
@@ -423,9 +432,10 @@ nl.figures.lines(
 )
 
 # %% [markdown]
-# For small steps a straight line of slope one: half the step size, half the gap. Beyond about 0.3 it bends, as the gap can
-# hardly exceed the step: there the gradient step keeps trusting a slope that it has long left behind and overshoots, and you have seen in the widget what
-# that looks like. Every optimizer in this course is one answer to the question *how far may I trust this surprise?*
+# For small steps a straight line of slope one: half the step size, half the gap. Beyond about 0.3 it bends, as the gap
+# can hardly exceed the step: there the gradient step keeps trusting a slope that it has long left behind and
+# overshoots, and you have seen in the widget what that looks like. Every optimizer in this course is one answer to the
+# question *how far may I trust this surprise?*
 
 # %% [markdown]
 # ## Quiz
@@ -443,8 +453,9 @@ nl.widgets.quiz(nl.questions("01"))
 #   ordinary gradient descent. What the reading buys comes next: if a step is a *write*, one may ask what writes do to
 #   each other, and change the rule.
 #
-# Behrouz et al., *Nested Learning* (NeurIPS 2025, arXiv 2512.24695), sections 2, 3.1, 4.1 and 4.5. · Widrow & Hoff, *Adaptive
-# switching circuits* (1960). · Parikh & Boyd, *Proximal algorithms* (2014), for the honest problem and for the gradient step.
+# Behrouz et al., *Nested Learning* (NeurIPS 2025, arXiv 2512.24695), sections 2, 3.1, 4.1 and 4.5. · Widrow & Hoff,
+# *Adaptive switching circuits* (1960). · Parikh & Boyd, *Proximal algorithms* (2014), for the honest problem and for
+# the gradient step.
 
 # %% [markdown]
 # ## Exit ticket

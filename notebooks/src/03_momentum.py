@@ -3,8 +3,9 @@
 #
 # **With momentum 0.9, how far back does an optimizer remember?**
 #
-# The obvious answer is "about ten steps", because 1 / (1 − 0.9) = 10. Run the cells one by one with Shift+Enter, so that you
-# can bet before you see. (In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is downloaded or lost.)
+# The obvious answer is "about ten steps", because 1 / (1 − 0.9) = 10. Run the cells one by one with Shift+Enter, so
+# that you can bet before you see. (In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is downloaded or
+# lost.)
 
 # %%
 import torch
@@ -32,14 +33,14 @@ nl.widgets.tape()
 # <details><summary><b>1.</b> What is 1 + β + β² + β³ + …, for a β between 0 and 1?</summary><br>1 / (1 − β): ten for
 # 0.9, a hundred for 0.99.</details>
 #
-# <details><summary><b>2.</b> In lesson 1 a layer's memory held keys and values. What were they?</summary><br>The key was
-# the layer's input, the value minus its surprise.</details>
+# <details><summary><b>2.</b> In lesson 1 a layer's memory held keys and values. What were they?</summary><br>The key
+# was the layer's input, the value minus its surprise.</details>
 
 # %% [markdown]
 # ## The smallest case: one gradient, then silence
 #
-# Momentum keeps a second set of numbers beside the weights, the **velocity**. At every step it shrinks a little, the new
-# gradient is added, and the weights move along it:
+# Momentum keeps a second set of numbers beside the weights, the **velocity**. At every step it shrinks a little, the
+# new gradient is added, and the weights move against it:
 #
 # $$v \leftarrow \beta\,v + g, \qquad w \leftarrow w - \text{lr}\;v .$$
 #
@@ -58,9 +59,9 @@ tape
 #
 # $$v_t = g_t + \beta\,g_{t-1} + \beta^2 g_{t-2} + \dots$$
 #
-# Numbers that compress a stream into a sum with fading weights: it is the Hebbian memory of lesson 1 with one addition, that
-# before each write it keeps only the share β. Its stream are *gradients*, and nobody asks it anything but "which way?"
-# (Nested Learning, eqs. 10-13; the fading comes in with eqs. 32-37).
+# Numbers that compress a stream into a sum with fading weights: it is the Hebbian memory of lesson 1 with one addition,
+# that before each write it keeps only the share β. What streams into it are *gradients*, and nobody asks it anything
+# but "which way?" (Nested Learning, eqs. 10-13; the fading comes in with eqs. 32-37).
 
 # %%
 draw = torch.Generator().manual_seed(0)
@@ -84,8 +85,9 @@ for momentum in (0.9, 0.95, 0.99, 0.999):
     )
 
 # %% [markdown]
-# For 0.9 it is **7 and 44**. (The paper's section 4.3 prints 6 and 43, where 1 − 0.9⁶ = 0.469 and 1 − 0.9⁴³ = 0.989: one short each.)
-# "Ten" is the *mean age* of what is remembered, give or take one, and a poor word for a memory with so long a tail.
+# For 0.9 it is **7 and 44**. (The paper's section 4.3 prints 6 and 43, where 1 − 0.9⁶ = 0.469 and 1 − 0.9⁴³ = 0.989:
+# one short each.) "Ten" is the *mean age* of what is remembered, give or take one, and a poor word for a memory with so
+# long a tail.
 
 # %% [markdown]
 # ## Exercise 03.A · momentum, as everybody writes it
@@ -121,7 +123,8 @@ momentum_step = nl.carry_on("03.A", momentum_step)
 # ## What a memory of gradients is good for
 #
 # A long, narrow valley: steep across (curvature 1), nearly flat along (0.01). Plain descent must use a rate that the
-# steep walls allow, and crawls along the floor. A memory hears the walls contradict themselves and the floor repeat itself.
+# steep walls allow, and crawls along the floor. A memory hears the walls contradict themselves and the floor repeat
+# itself.
 
 
 # %%
@@ -142,29 +145,33 @@ losses = {
 nl.figures.lines(range(121), losses, x="step", y="loss", log="y")
 
 # %% [markdown]
-# The steep walls allow plain descent a rate below 2 and no more; even there it is a hundred thousand times behind.
+# The steep walls allow plain descent a rate below 2 and no more; even close to that, the loss it is left with is two
+# hundred thousand times larger.
 #
 # **Play, with a goal**, in the widget at the top, or here with your own function:
 #
 # 1. Find the settings that settle fastest. Where in the map do they lie, and why not at the edge?
-# 2. Start *on the floor*, with task B at its latest, and find a momentum that overshoots. What does the tape look like when it does?
+# 2. Start *on the floor*, with task B at its latest, and find a momentum that overshoots. What does the tape look like
+#    when it does?
 # 3. Put the task switch early, then late. When does the old ink hurt?
 
 # %%
 nl.widgets.tape(fn=momentum_step)
 
 # %% [markdown]
-# <details><summary>What others saw</summary><br>1: at the lower right end of the critical line, near momentum 0.67 and step
-# size 3.3, just before the edge: there the flat direction stops swinging, and the steep one still settles. Beyond the line
-# the memory is longer than the valley. 2: bars of both signs: the memory holds gradients that no longer agree. 3: early,
-# while gradients are large. Late, when the path has settled, there is little ink left to mislead anybody.</details>
+# <details><summary>What others saw</summary><br>1: at the lower right end of the critical line, near momentum 0.67 and
+# step size 3.3, just before the edge: there the flat direction stops swinging, and the steep one still settles. Beyond
+# the line the memory is longer than the valley. 2: bars of both signs: the memory holds gradients that no longer agree.
+# 3: early, while gradients are large. Late, when the path has settled, there is little ink left to mislead
+# anybody.</details>
 
 # %% [markdown]
 # ## Exercise 03.B · the same step, as a memory that learns
 #
-# In lesson 1 a gradient step was the solution of a small memory problem. Now the memory of gradients itself. There is an
-# inner loss of the velocity, for one incoming gradient g, so that **one plain gradient step with rate 1 on it** is the
-# update v ← βv + g (Nested Learning, section 4.2). It wants two things: *point along g* (a dot product), and *stay small* (a square).
+# In lesson 1 a gradient step was the solution of a small memory problem. Now the memory of gradients itself. There is
+# an inner loss of the velocity, for one incoming gradient g, such that **one plain gradient step with rate 1 on it** is
+# the update v ← βv + g (Nested Learning, section 4.2). It wants two things: *point along g* (a dot product), and *stay
+# small* (a square).
 #
 # **Predict** which of the two wishes β belongs to.
 
@@ -187,9 +194,9 @@ nl.check("03.B", inner_loss)
 inner_loss = nl.carry_on("03.B", inner_loss)
 
 # %% [markdown]
-# So there are **two problems, one inside the other**. The inner one, the velocity, learns from a stream of gradients. The
-# outer one, the weights, learns from data, *through* the inner one. They tick at the same frequency, but the weights
-# need the velocity of the same step, so it comes first: that is what the paper calls two levels (Definition 2).
+# So there are **two problems, one inside the other**. The inner one, the velocity, learns from a stream of gradients.
+# The outer one, the weights, learns from data, *through* the inner one. They tick at the same frequency, but the
+# weights need the velocity of the same step, so it comes first: that is what the paper calls two levels (Definition 2).
 #
 # The two sit in each other in a few lines of autograd:
 
@@ -202,11 +209,12 @@ torch.dist(w - 0.1 * (v - slope), momentum_step(w, v, g, lr=0.1, momentum=0.9)[0
 # %% [markdown]
 # ## Real data: the labels change overnight
 #
-# A linear layer learns the digits. After step 460 every label is one higher: a 9 is now called 0. The optimizer is not told.
-# Four memories, *each with the same rate in the long run*, lr / (1 − β) = 0.5, ten runs each.
+# A linear layer learns the digits. After step 460 every label is one higher: a 9 is now called 0. The optimizer is not
+# told. Four memories, ten runs each, *all with the same rate in the long run*: under a gradient that stays, the
+# velocity grows to 1 / (1 − β) times it, so lr / (1 − β) is held at 0.5.
 #
-# **Predict** for momentum 0.99, whose tape is full with 459 gradients of the old labels: for how many steps does it walk
-# the wrong way?
+# **Predict** for momentum 0.99, whose tape is full with 459 gradients of the old labels: for how many steps does it
+# walk the wrong way?
 
 # %%
 change = 460
@@ -229,8 +237,9 @@ def wrong_way(trace):
 wrong_way(switch)
 
 # %% [markdown]
-# *Agreement* is the cosine between the step and straight descent on today's labels: 1 is the same way, below 0 is the wrong
-# way. A memory of 459 gradients turns round **in about one step**. Is the tape so weak? Look at what is written on it:
+# *Agreement* is the cosine between the step and straight descent on today's labels: 1 is the same way, below 0 is the
+# wrong way. A memory of 459 gradients turns round **in about one step**. Is the tape so weak? Look at what is written
+# on it:
 
 # %%
 size = nl.measure.average(switch, axis="run")["gradient size"]
@@ -241,9 +250,9 @@ for rule, one in zip(rules, size, strict=True):
     )
 
 # %% [markdown]
-# **Weight times size.** The old task was nearly learned, its gradients were small; the first gradients of the new one are six
-# times larger. But that is an explanation, and an explanation needs its control: the same runs, in which every gradient
-# comes in at length 1, so that the memory holds directions and nothing else. **Predict** first.
+# **Weight times size.** The old task was nearly learned, its gradients were small; the first gradients of the new one
+# are six times larger. But that is an explanation, and an explanation needs its control: the same runs, in which every
+# gradient comes in at length 1, so that the memory holds directions and nothing else. **Predict** first.
 
 # %%
 unit = [
@@ -266,17 +275,17 @@ x, y = f"step (the labels change after step {change})", "agreement (below 0: wro
 nl.figures.lines(range(change - 19, change + 61), curves, x=x, y=y)
 
 # %% [markdown]
-# Now the tape shows: some thirty steps the wrong way. The count says how weights fade; what a memory *does* is weight times
-# size.
+# Now the tape shows: some thirty steps the wrong way. The count says how weights fade; what a memory *does* is weight
+# times size.
 #
-# > **Try it**: set `change = 100`, then 20, and run these cells again. The tape of 0.99 is then filled only in part, and the
-# > old gradients are still louder. Which of the two matters more?
+# > **Try it**: set `change = 100`, then 20, and run these cells again. The tape of 0.99 is then filled only in part,
+# > but the old task is only half learned, so that its gradients are still large. Which of the two matters more?
 
 # %% [markdown]
 # ### The control: was it the memory?
 #
-# Momentum is said to train faster. Here are the same layers once more, with one learning rate for all, as is often done,
-# and with the rate in the long run held equal.
+# Momentum is said to train faster. Here are the same layers once more, with one learning rate for all, as is often
+# done, and with the rate in the long run held equal.
 
 # %%
 same_lr = [nl.optim.Momentum(lr=0.05, momentum=b) for b in (0.0, 0.9)]
@@ -289,9 +298,9 @@ for rule, accuracy in zip([*same_lr, matched], race["accuracy"][..., 0], strict=
     )
 
 # %% [markdown]
-# At one learning rate momentum is far ahead. Give plain descent the rate that momentum has *in effect*, ten times larger, and
-# on these digits the whole lead is gone. In the narrow valley above it is not: there plain descent **cannot** take the
-# larger rate, and the memory can. Always ask which of the two you are looking at.
+# At one learning rate momentum is far ahead. Give plain descent the rate that momentum has *in effect*, ten times
+# larger, and on these digits the whole lead is gone. In the narrow valley above it is not: there plain descent
+# **cannot** take the larger rate, and the memory can. Always ask which of the two you are looking at.
 
 # %% [markdown]
 # ## The claim
@@ -320,9 +329,11 @@ for momentum in (0.9, 0.95, 0.99):
 # %% [markdown]
 # ### Where it fails
 #
-# The count says how *weights* fade. It does not say what the memory will *do*: you saw a full tape of 459 outvoted in a step
-# or two, and holding out for thirty once size was taken away. And it is one number, because momentum has one time scale.
-# Whether one β can serve directions that come back every 8 steps and every 400 is a question for lessons 8 and 9.
+# The count says how *weights* fade. It does not say what the memory will *do*: you saw a full tape of 459 outvoted in a
+# step or two, and holding out for thirty once size was taken away. And it is one number, because momentum has one time
+# scale. No β serves them all: where the noise is twice as large as the gradient, the best of eleven was 0.7 for
+# directions that last 8 steps and 0.97 for those that last 400 (kept with the course:
+# `nl.lab.kept("optim_time_scales")`).
 
 # %% [markdown]
 # ## Quiz
@@ -333,15 +344,18 @@ nl.widgets.quiz(nl.questions("03"))
 # %% [markdown]
 # ## What breaks it, and where to read on
 #
-# * **Adam** divides what the memory says by a second memory: the next lesson.
-# * **Associative momentum.** A velocity gives the same answer whatever it is asked (the two versions of the paper call it
-#   key-less and value-less). A memory that is asked *with the present gradient* can answer differently in different valleys:
-#   `nl.optim.DeltaMomentum`, `nl.optim.DeepMomentum`. What we measured stands in their docstrings.
-# * **Two clocks.** `nl.optim.M3` keeps a fast and a slow memory of gradients; the same holds for it.
+# * **Adam** divides what the memory says by the root of a second one, which remembers the squares of the gradients:
+#   `nl.optim.Adam`.
+# * **Associative momentum.** A velocity gives the same answer whatever it is asked (the two versions of the paper call
+#   it key-less and value-less). A memory that is asked *with the present gradient* can answer differently in different
+#   valleys: `nl.optim.DeltaMomentum`, `nl.optim.DeepMomentum`.
+# * **Two clocks.** `nl.optim.M3` keeps a fast and a slow memory of gradients. These three are ideas worth knowing, not
+#   advice: on small networks, every rule tuned, two of them gained nothing and `DeltaMomentum` on some problems only.
+#   The docstrings have the numbers.
 #
-# Behrouz et al., *Nested Learning*, sections 3.1, 4.2 and 4.3. · Polyak, *Some methods of speeding up the convergence of
-# iteration methods* (1964). · Goh, *Why momentum really works*, Distill (2017). · Sutskever et al., *On the importance of
-# initialization and momentum in deep learning* (2013).
+# Behrouz et al., *Nested Learning*, sections 3.1, 4.2 and 4.3. · Polyak, *Some methods of speeding up the convergence
+# of iteration methods* (1964). · Goh, *Why momentum really works*, Distill (2017). · Sutskever et al., *On the
+# importance of initialization and momentum in deep learning* (2013).
 
 # %% [markdown]
 # ## Exit ticket

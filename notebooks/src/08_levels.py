@@ -3,8 +3,9 @@
 #
 # **How many things are learning inside "Adam + Transformer", and how often does each?**
 #
-# The obvious answer is *one*: the weights, and Adam is what trains them. Run the cells one by one with Shift+Enter, so that
-# you can bet before you see. (In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is downloaded or lost.)
+# The obvious answer is *one*: the weights, and Adam is what trains them. Run the cells one by one with Shift+Enter, so
+# that you can bet before you see. (In a hurry, **Run ▸ Run All Cells** is safe at any time: nothing is downloaded or
+# lost.)
 
 # %%
 import math
@@ -41,36 +42,38 @@ log = watched.trace()
 nl.widgets.clockwork(log)
 
 # %% [markdown]
-# This is the log of a real run: a small Transformer that reads digits row by row, trained by Adam. Time runs in tokens of one
-# sequence (the 32 images of a batch are read side by side), and the axis looks **back from now**, ten times as far at every
-# second mark. A tick is a write. The bar after the last tick is the time
-# for which nothing has changed; the pale band before it is what that write has seen. Bet, switch the parts on, press play.
+# This is the log of a real run: a small Transformer that reads digits row by row, trained by Adam. Time runs in tokens
+# of one sequence (the 32 images of a batch are read side by side), and the axis looks **back from now**, ten times as
+# far at every second mark. A tick is a write. The bar after the last tick is the time for which nothing has changed;
+# the pale band before it is what that write has seen. Bet, switch the parts on, press play.
 #
 # **At the end of this lesson you can**
 #
-# * list the nested problems of a network you did not build: what each sees, wants and keeps, and how often it is written;
+# * list the nested problems of a network you did not build: what each sees, wants and keeps, and how often it is
+#   written;
 # * read a period off a log of writes, and refuse to where there is none;
 # * put levels in order by the paper's Definition 2, and say where that order is silent;
-# * take a Transformer block apart into matrices of different frequency, put it together again, and say what is left over.
+# * take a Transformer block apart into matrices of different frequency, put it together again, and say what is left
+#   over.
 #
-# 65 minutes. You need [lesson 1](01_surprise.ipynb) and [lesson 3](03_momentum.ipynb); of lessons 5 and 7 only that a memory
-# can be written while a sequence is read.
+# 65 minutes. You need [lesson 1](01_surprise.ipynb), [lesson 3](03_momentum.ipynb) and [lesson 6](06_rewriting.ipynb):
+# a memory can be written while a sequence is read.
 
 # %% [markdown]
 # ### Warm-up: two things to remember
 #
-# <details><summary><b>1.</b> Momentum is two problems, one in the other. What does the inner one see?</summary><br>Gradients.
-# The velocity compresses a stream of them; the weights learn from data, through it (lesson 3).</details>
+# <details><summary><b>1.</b> Momentum is two problems, one in the other. What does the inner one
+# see?</summary><br>Gradients. The velocity compresses a stream of them; the weights learn from data, through it (lesson
+# 3).</details>
 #
-# <details><summary><b>2.</b> Hebb's rule writes value times key into a matrix. When is nothing left of what was written
-# before?</summary><br>Never: it adds, and forgets nothing (lesson 1).</details>
+# <details><summary><b>2.</b> Hebb's rule writes value times key into a matrix, at every token. What would make it
+# stop?</summary><br>Only a rate of 0: it never looks at what the matrix says already (lesson 6).</details>
 
 # %% [markdown]
 # ## The smallest case: three things and a strip of paper
 #
-# Forget networks for a moment. Something that learns has a **state**, and now and then the state is **written**. Make a mark
-# on a strip
-# of paper whenever that happens, one strip for each thing, and keep the strips side by side.
+# Forget networks for a moment. Something that learns has a **state**, and now and then the state is **written**. Make a
+# mark on a strip of paper whenever that happens, one strip for each thing, and keep the strips side by side.
 
 
 # %%
@@ -85,21 +88,24 @@ velocity, weights, slow = (step % period == 0 for period in (1, 1, 6))
 strips((velocity, weights, slow), ("velocity", "weights", "slow weights"))
 
 # %% [markdown]
-# The number of marks in a unit of time is the thing's **frequency**. The paper sorts by it (Nested Learning, Definition 2):
+# The number of marks in a unit of time is the thing's **frequency**. The paper sorts by it (Nested Learning, Definition
+# 2):
 #
 # > A is faster than B if A is written more often; or, if both are written equally often, when B's state of a moment is
 # > computed from A's state *of that same moment*. If neither, they are of one frequency and independent.
 #
-# So the slow weights come last. Velocity and weights tie, and the second half decides: the weights move by the *new* velocity, so
-# the velocity is faster. It has to be there first.
+# So the slow weights come last. Velocity and weights tie, and the second half decides: the weights move by the *new*
+# velocity, so the velocity is faster. It has to be there first.
 #
-# We name a level by its **period**, the time from one write to the next, and never by a number: the paper counts levels from the
-# fast end in some places and from the slow end in others. "Inner" is fast, "outer" is slow, whoever counts.
+# We name a level by its **period**, the time from one write to the next, rather than by a number: the paper counts
+# levels from the fast end in some places and from the slow end in others. "Inner" is fast, "outer" is slow, whoever
+# counts.
 
 # %% [markdown]
 # ## A network you know, with a log beside it
 #
-# A multilayer perceptron on digits, trained by Adam. **Predict**: how many rows will the table have, and which is the last?
+# A multilayer perceptron on digits, trained by Adam. **Predict**: how many rows will the table have, and which is the
+# last?
 
 # %%
 torch.manual_seed(0)
@@ -108,21 +114,22 @@ seen = train(mlp, torch.optim.Adam(mlp.parameters(), lr=0.01), x=digits.x, token
 print(seen.levels.table(seen.trace()))
 
 # %% [markdown]
-# Three. `exp_avg` and `exp_avg_sq` are torch's names for Adam's two memories of the gradients (lesson 4): a mean of them and a
-# mean of their squares. Each is one small problem: *stay near what comes*. They do not need each other, so
-# they share a place; the weights need both.
+# Three. `exp_avg` and `exp_avg_sq` are torch's names for Adam's two memories of the gradients: a running mean of them
+# and a running mean of their squares. Each is one small problem: *stay near what comes*. They do not need each other,
+# so they share a place; the weights need both.
 #
-# There are **two sources** in this table, and they do not know of each other. *Written* is a description: what the types of
-# the modules and of the optimizer are known to do. *In the log* is an observation: torch counts every write into a tensor, and
-# those counts were looked at after each step. Where a description is missing, the table says "unknown" and does not guess.
+# There are **two sources** in this table, and they do not know of each other. *Written* is a description: what the
+# types of the modules and of the optimizer are known to do. *In the log* is an observation: torch counts every write
+# into a tensor, and those counts were looked at after each step. Where a description is missing, the table says
+# "unknown" and does not guess.
 
 # %% [markdown]
 # ## Exercise 08.A · read the clock off the log
 #
-# A log is a table of ones and zeros, a row for each level. How often does a level write, and does it keep a period at all? It
-# does if
-# all waits from one write to the next are equal, at least two of them, and if it is not silent for longer at either end
-# of the log. Then its frequency is one over that period. Otherwise count: writes over steps, and *no* period.
+# A log is a table of ones and zeros, a row for each level. How often does a level write, and does it keep a period at
+# all? It does if all waits from one write to the next are equal, at least two of them, and if it is not silent for
+# longer at either end of the log. Then its frequency is one over that period. Otherwise count: writes over steps, and
+# *no* period.
 #
 # **Predict**: a clock of period 6 and a clock of period 5, 20 steps each. What does counting say?
 
@@ -150,14 +157,14 @@ nl.check("08.A", frequency)
 frequency = nl.carry_on("08.A", frequency)
 
 # %% [markdown]
-# Counting says 3/20 and 4/20, which happens to come out in the right order. In a log of 19 steps it is 3/19 for both: a tie where
-# there is none, made by the place where you stopped looking.
+# Counting says 3/20 and 4/20, which happens to come out in the right order. In a log of 19 steps it is 3/19 for both: a
+# tie where there is none, made by the place where you stopped looking.
 #
 # ### The control: does it find clocks where there are none?
 #
 # Three blocks with clocks 1, 4 and 16, on one gradient (`MultiClock`, lesson 9). First the log as it is, then two
-# forgeries. **Dealt out**: at every step the same number of writes, handed to random levels. **Jittered**: the block of period 4,
-# often a step early or late. **Predict** what a good reader of logs says to each.
+# forgeries. **Dealt out**: at every step the same number of writes, handed to random levels. **Jittered**: the block of
+# period 4, often a step early or late. **Predict** what a good reader of logs says to each.
 
 
 # %%
@@ -207,18 +214,19 @@ for what, some in {"the log": wrote, "dealt out": dealt, "jittered": jittered}.i
         print(f"{what:>10}: {often:.3f} a step, {period}")
 
 # %% [markdown]
-# Real clocks come out as 1, 4 and 16. Dealt out, all three are written equally often but for chance (deal again, and another one
-# leads), and none keeps a period. And the jittered level, with a mean wait of 4, gets *no* period either. That refusal is worth
-# more than the number: a reader that calls it "4" would find a clock in anything.
+# Real clocks come out as 1, 4 and 16. Dealt out, all three are written equally often but for chance (deal again, and
+# another one leads), and none keeps a period. And the jittered level, with a mean wait of 4, gets *no* period either.
+# That refusal is worth more than the number: a reader that calls it "4" would find a clock in anything.
 
 # %% [markdown]
 # ## Exercise 08.B · put them in order
 #
-# Now Definition 2 itself. For every component you are given how often it is written, and who needs whom: `needs[i, j]` is 1 if
-# i's state of a moment is computed from j's state of that moment. The **level** of a component is the length of the longest
-# chain of faster ones before it, so the innermost has 0.
+# Now Definition 2 itself. For every component you are given how often it is written, and who needs whom: `needs[i, j]`
+# is 1 if i's state of a moment is computed from j's state of that moment. The **level** of a component is the length of
+# the longest chain of faster ones before it, so the innermost has 0.
 #
-# **Predict**: attention needs the weights, to make its keys and values. Does that make the weights faster than attention?
+# **Predict**: attention needs the weights, to make its keys and values. Does that make the weights faster than
+# attention?
 
 
 # %% exercise="08.B"
@@ -246,20 +254,18 @@ nl.check("08.B", order_levels)
 order_levels = nl.carry_on("08.B", order_levels)
 
 # %% [markdown]
-# No: the frequency comes first, and attention is made anew at every read. **A word on attention.** The paper gives it the
-# frequency
-# *infinity*. There is no finite number to put there, since it solves its little problem (a weighted mean of the values) on
-# the spot
-# and keeps no state that could be written. We print its period as 0 and say "at every read". Whether
-# you call that learning is up to you; the picture at the top counts it and says that it keeps nothing.
+# No: the frequency comes first, and attention is made anew at every read. **A word on attention.** The paper gives it
+# the frequency *infinity*. There is no finite number to put there, since it solves its little problem (a weighted mean
+# of the values) on the spot, from the tokens themselves, and has no state that is ever rewritten. We print its period
+# as 0 and say "at every read". Whether you call that learning is up to you; the picture at the top counts it and says
+# that it keeps nothing.
 
 # %% [markdown]
 # ## Real networks: six systems, by hand and by log
 #
-# Cover the next cell, and take paper and pencil. An MLP with SGD; with Adam; a Transformer with Adam; linear attention with
-# momentum;
-# Titans with Adam; three clocks with SGD. What is written, how often, and who needs whom? **Predict** all six orders, inner
-# first. Ours:
+# Cover the next cell, and take paper and pencil. An MLP with SGD; with Adam; a Transformer with Adam; linear attention
+# with momentum; Titans with Adam; three clocks with SGD. What is written, how often, and who needs whom? **Predict**
+# all six orders, inner first. Ours:
 
 # %%
 adam = [["exp_avg", "exp_avg_sq"], ["weights"]]
@@ -273,9 +279,9 @@ by_hand = {
 }
 
 # %% [markdown]
-# *Linear attention* is a matrix that Hebb's rule writes at every token; *Titans* writes by a gradient step with a momentum of
-# its own, the past surprise. Then the same from the logs, with **your** two functions. The descriptions are left out, but for
-# who needs whom, which no log can show.
+# *Linear attention* is a matrix that Hebb's rule writes at every token; *Titans* writes by a gradient step with a
+# momentum of its own, the past surprise. Then the same from the logs, with **your** two functions. The descriptions are
+# left out, but for who needs whom, which no log can show.
 
 
 # %%
@@ -324,14 +330,14 @@ for name, order in found.items():
     print(f"{name:>30}: {' < '.join(' = '.join(level) for level in order)}   ({same})")
 
 # %% [markdown]
-# A `<` is a step outwards, an `=` stands between two that are independent. Adam and Transformer: three levels, four things.
+# A `<` is a step outwards, an `=` stands between two that are independent. Adam and Transformer: three levels, four
+# things.
 #
 # ## A Transformer, taken apart and put together again
 #
-# "Well-known architectures such as Transformers are in fact linear layers with different frequency updates", says the paper.
-# One can test that. Hebb's rule gave linear attention: a matrix M, read as M x, written at every token. Now start it at the
-# weights
-# of a layer and let it write with rate **0**. **Predict** how many digits agree.
+# "Well-known architectures such as Transformers are in fact linear layers with different frequency updates", says the
+# paper. One can test that. Hebb's rule gave linear attention: a matrix M, read as M x, written at every token (lesson
+# 6). Now start it at the weights of a layer and let it write with rate **0**. **Predict** how many digits agree.
 
 # %%
 W, x = block.linear1.weight.detach(), rows[:16]
@@ -343,8 +349,9 @@ for rate in (0.0, 0.01):
     print(f"is the same afterwards {torch.equal(after, start)}")
 
 # %% [markdown]
-# All of them: `torch.equal` compares bits. **A linear layer is linear attention with a learned start that has stopped writing.**
-# Or, read backwards: linear attention is a linear layer with one level more (Nested Learning, section 3.2).
+# All of them: `torch.equal` lets no difference pass, however small. **A linear layer is linear attention with a learned
+# start that has stopped writing.** Or, read backwards: linear attention is a linear layer with one level more (Nested
+# Learning, section 3.2).
 #
 # So put the trained Transformer block together from nothing but such memories, and see what else it takes:
 
@@ -367,15 +374,13 @@ def put_together(x, block, heads=2):
 print(f"largest difference {(put_together(x, block) - block(x)).abs().max():.0e}")
 
 # %% [markdown]
-# Single precision, as good as equal (the softmax adds up in another order). So the sentence is true **of the matrices**: all
-# four are
-# one kind of thing, read in one way. What it leaves out you had to type yourself: the softmax, which is no linear layer
-# of any frequency; the ReLU, the norms, the sums. "Linear layers with different frequencies" is how a Transformer is *held
-# together in time*, not all that it computes.
+# Single precision, as good as equal (the softmax adds up in another order). So the sentence is true **of the
+# matrices**: all four are one kind of thing, read in one way. What it leaves out you had to type yourself: the softmax,
+# which is no linear layer of any frequency; the ReLU, the norms, the sums. "Linear layers with different frequencies"
+# is how a Transformer is *held together in time*, not all that it computes.
 #
-# The same from the other side. A continuum memory system (lesson 9) is a chain of MLPs with clocks. Give it **one** level,
-# and the
-# period *never*:
+# The same from the other side. A continuum memory system (lesson 9) is a chain of MLPs with clocks. Give it **one**
+# level, and the period *never*:
 
 # %%
 inner = torch.nn.Sequential(block.linear1, torch.nn.ReLU(), block.linear2)
@@ -389,14 +394,14 @@ for period in (math.inf, 4):
     print(f"the Transformer's MLP block: {torch.equal(cms(x, state)[0], inner(x))}")
 
 # %% [markdown]
-# Bit for bit again, after twenty losses that it did not listen to. In the usual Transformer there are two clocks: *at every read*
-# and, once training is over, *never*. The paper's proposal is to fill the space between them.
+# Bit for bit again, after twenty losses that it did not listen to. In the usual Transformer there are two clocks: *at
+# every read* and, once training is over, *never*. The paper's proposal is to fill the space between them.
 #
 # ## The whole ladder
 #
 # So fill it. One network with a frozen layer that was made elsewhere, attention, a Titans memory, and three blocks with
-# clocks 1, 4
-# and 16, all trained by momentum. What stands after the dashes ┄ is what **your** `frequency` reads off this log.
+# clocks 1, 4 and 16, all trained by momentum. What stands after the dashes ┄ is what **your** `frequency` reads off
+# this log.
 
 # %%
 torch.manual_seed(0)
@@ -411,24 +416,24 @@ nl.widgets.clockwork(whole.trace(), fn=frequency, like=torch.zeros(1).double())
 # %% [markdown]
 # **Play, with a goal.**
 #
-# 1. Begin with *the weights*. Press *its next write* for block 3. How much has block 1 done meanwhile, and what does that
-#    write see?
+# 1. Begin with *the weights*. Press *its next write* for block 3. How much has block 1 done meanwhile, and what does
+#    that write see?
 # 2. Switch on everything the optimizer keeps. Which of those velocities stand still, and for how long?
 # 3. Step token by token over the end of an image. Who loses its state there, and who does not notice?
 #
-# <details><summary>What others saw</summary><br>1: sixteen writes; the last write of block 3 saw 128 tokens of time, all
-# sixteen steps at once, 32 images in each. 2: the velocity of a block is written when the block is, so the slow block has a
-# slow velocity: momentum 0.9
-# there counts writes, not steps. 3: Titans' memory and its past surprise begin anew with each sequence, and attention sees only
-# its own. The weights notice nothing; they are written there.</details>
+# <details><summary>What others saw</summary><br>1: sixteen writes; the last write of block 3 saw 128 tokens of time,
+# all sixteen steps at once, 32 images in each. 2: the velocity of a block is written when the block is, so the slow
+# block has a slow velocity: momentum 0.9 there counts writes, not steps. 3: Titans' memory and its past surprise begin
+# anew with each sequence, and attention sees only its own. The weights notice nothing; they are written
+# there.</details>
 
 # %% [markdown]
 # ## Pre-training is in-context learning, with a very long context
 #
-# That is a claim of the paper (section 6), and it sounds larger than it is. Here is a case in which it is exactly true. A
-# linear layer, trained by
-# plain gradient steps on one example at a time; and a matrix memory with the delta rule, which reads the 1,400
-# examples as **one sequence** of keys and values, and is not told that this is training.
+# That is a claim of the paper (section 6), and it sounds larger than it is. Here is a case in which it is exactly true.
+# A linear layer, trained by plain gradient steps on one example at a time; and a matrix memory with the delta rule
+# (lesson 6), which reads the 1,400 examples as **one sequence** of keys and values, and is not told that this is
+# training.
 
 # %%
 exact = nl.tasks.digits(seed=0, dtype=torch.float64)
@@ -452,9 +457,9 @@ def read(context):
 print(f"largest difference {(read(slice(0, 1400)) - layer.weight).abs().max():.0e}")
 
 # %% [markdown]
-# The same numbers: training this layer *is* reading one long context. What, then, is the difference between the two? The
-# **length** of
-# the context, and what happens when it ends. A memory in a context is thrown away there. Weights are kept.
+# The same numbers: training this layer *is* reading one long context. What, then, is the difference between the two?
+# The **length** of the context, and what happens when it ends. A memory in a context is thrown away there. Weights are
+# kept.
 
 # %%
 lengths = (1, 3, 10, 30, 100, 300, 1000)
@@ -467,19 +472,19 @@ curve = {"delta memory, rate 0.01": right}
 nl.figures.lines(lengths, curve, x="pairs in the context", y="unseen digits right", log="x")
 
 # %% [markdown]
-# One curve, no border on it: at ten pairs we would say "in context", at a thousand "pre-trained". And the limits of the claim
-# are as
-# plain. It is exact for a linear layer, one example a step, this rule. In a deep network the gradient of one layer depends on all
-# the others while they move. And nothing here says that a Transformer with a longer *window* would learn what pre-training
-# learns: attention keeps tokens, weights compress them, and those are two different rules on one ladder.
+# One curve, no border on it: at ten pairs we would say "in context", at a thousand "pre-trained". And the limits of the
+# claim are as plain. It is exact for a linear layer, one example a step, this rule. In a deep network the gradient of
+# one layer depends on all the others while they move. And nothing here says that a Transformer with a longer *window*
+# would learn what pre-training learns: attention keeps tokens, weights compress them, and those are two different rules
+# on one ladder.
 
 # %% [markdown]
 # ## The claims
 #
-# > (i) For each of six systems the order recovered from the log, and from who needs whom, is the one derived by hand. (ii)
-# Writes dealt out at random, and
-# > jittered ones, are given no period. (iii) A linear layer is linear attention with a learned start and write rate 0; a CMS of
-# > one level that is never written is the Transformer's MLP block: bit for bit.
+# > (i) For each of six systems the order recovered from the log, and from who needs whom, is the one derived by hand.
+# > (ii) Writes dealt out at random, and jittered ones, are given no period. (iii) A linear layer is linear attention with
+# > a learned start and write rate 0; a CMS of one level that is never written is the Transformer's MLP block: bit for
+# > bit.
 
 # %%
 kept = nl.memory.scan(still, x, values, x, state=W.expand(16, 32, 8))[0]
@@ -520,17 +525,15 @@ print(strange.levels.table(strange.trace()))
 
 # %% [markdown]
 # The description says *unknown*, and why. The log says that the weights are written, at no period. Both are right, and
-# neither was
-# made up.
+# neither was made up.
 #
-# **At equal frequency.** `exp_avg` stands one line above `exp_avg_sq` in the program, and that means nothing: neither needs
-# the other.
-# Definition 2 gives no order there, nor to levels that need each other in a circle (your function prints some numbers for
-# those; they mean nothing). So "how many levels?" has an
-# answer only after you have said what counts as one component.
+# **At equal frequency.** `exp_avg` stands one line above `exp_avg_sq` in the program, and that means nothing: neither
+# needs the other. Definition 2 gives no order there, nor to levels that need each other in a circle (your function
+# gives some numbers for those; they mean nothing). So "how many levels?" has an answer only after you have said what
+# counts as one component.
 #
-# **At what a period means.** A period says how often something is written. It does not say how much, how long it lasts, or that
-# slow things forget less. That is the next lesson, and the answer is not the one you expect.
+# **At what a period means.** A period says how often something is written. It does not say how much, how long it lasts,
+# or that slow things forget less. That is the next lesson, and the answer is not the one you expect.
 
 # %% [markdown]
 # ## Quiz
@@ -541,17 +544,16 @@ nl.widgets.quiz(nl.questions("08"))
 # %% [markdown]
 # ## What breaks it, and where to read on
 #
-# * **Tokens or steps?** A memory counts tokens, an optimizer steps. `tokens_per_step` makes one time of the two; forget it, and
-#   everything seems to tick together.
-# * **Chunks.** A layer that computes sixteen tokens at once is listed as "every token": each token's read sees the writes before
-#   it. Where the *gradient* is taken only at the chunk's start, it is older than the state.
-# * **Frozen, tied, thawed.** A frozen layer has the period *never*; a tied one is listed once, with both names; one that
-#   thaws half-way is
-#   irregular, and rightly so.
+# * **Tokens or steps?** A memory counts tokens, an optimizer steps. `tokens_per_step` makes one time of the two; forget
+#   it, and everything seems to tick together.
+# * **Chunks.** A layer that computes sixteen tokens at once is listed as "every token": each token's read sees the
+#   writes before it. Where the *gradient* is taken only at the chunk's start, it is older than the state.
+# * **Frozen, tied, thawed.** A frozen layer has the period *never*; a tied one is listed once, with both names; one
+#   that thaws half-way is irregular, and rightly so.
 #
-# Behrouz et al., *Nested Learning*, Definition 2 and sections 3.1 to 3.3. · Schlag, Irie & Schmidhuber, *Linear Transformers are
-# secretly fast weight programmers* (2021). · Koutník et al., *A clockwork RNN* (2014). · Schmidhuber, *Learning to control
-# fast-weight memories* (1992).
+# Behrouz et al., *Nested Learning*, Definition 2 and sections 3.1 to 3.3 and 6. · Schlag, Irie & Schmidhuber, *Linear
+# Transformers are secretly fast weight programmers* (2021). · Koutník et al., *A clockwork RNN* (2014). · Schmidhuber,
+# *Learning to control fast-weight memories* (1992).
 
 # %% [markdown]
 # ## Now yours
@@ -571,8 +573,8 @@ nl.figures.levels(my_levels.trace())
 #
 # 1. Four things are learning inside Adam and Transformer. Which, on how many levels, and why do two share one?
 # 2. A level was written on 25 of 100 steps. What would you have to see to say that its period is 4?
-# 3. What does a linear layer lack to be linear attention, and what does the sentence "a Transformer is linear layers of different
-#    frequency" leave out?
+# 3. What does a linear layer lack to be linear attention, and what does the sentence "a Transformer is linear layers of
+#    different frequency" leave out?
 
 # %%
 nl.progress()

@@ -69,7 +69,7 @@ def _no_mistake_no_surprise(fn: Function) -> bool | str:
 SURPRISE = Exercise(
     id="01.A",
     name="surprise",
-    task="How the loss would have each output changed: ∂L/∂(output) of softmax and cross-entropy, one number a class.",
+    task="How the loss changes with each output: ∂L/∂(output) of softmax and cross-entropy, one number a class.",
     cases=_seen,
     truth=_surprise,
     properties=(

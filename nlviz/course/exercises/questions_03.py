@@ -16,7 +16,7 @@ QUESTIONS = [
             ),
             choice(
                 "7: with seven the velocity is full.",
-                "Seven is the half-life: 1 − 0.9⁷ = 52 %. The other half of the weight lies further back.",
+                "With seven it has the first half: 1 − 0.9⁷ = 52 %. The other half of the weight lies further back.",
             ),
             choice(
                 "44: it counts weights on the tape, not what came in with them.",
@@ -26,7 +26,7 @@ QUESTIONS = [
             ),
             choice(
                 "44: it counts gradients that could be read back from the velocity, one by one.",
-                "The count is right, but the velocity is one sum, as large as a single gradient. "
+                "The count is right, but the velocity is one sum, with as many numbers as a single gradient. "
                 "Which gradients went into it, it cannot say.",
             ),
         ],

@@ -44,8 +44,9 @@ QUESTIONS = [
             ),
             choice(
                 "About loudness: the squared error hears how long an answer is, top-1 does not.",
-                "Yes. In Hebb's answer the right value has weight 1, in noise of squared length 1.9. With lr 1/3 the "
-                "same answers are shorter: the error falls to 0.66, below that of the delta rule, and top-1 stays.",
+                "Yes. In Hebb's answer the right value has weight 1, in noise of squared length nearly 2. With "
+                "lr 1/3 the same answers are shorter: the error falls to 0.66, below that of the delta rule, and top-1 "
+                "stays.",
                 right=True,
             ),
             choice(

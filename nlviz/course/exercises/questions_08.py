@@ -134,7 +134,7 @@ QUESTIONS = [
             choice(
                 "In none: in-context learning changes no weights.",
                 "It changes no *weights*, but a state all the same, where there is one: a memory's matrix, or the "
-                "kept tokens. Whether a state is called weights depends on how often it is written.",
+                "kept tokens. In this way of looking, what makes weights of a state is only how seldom it is written.",
             ),
         ],
     },
