@@ -11,7 +11,7 @@ values and queries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -93,29 +93,35 @@ class Attention:
         self._check(state, keys, values)
         self._check(state, queries)
         past = state["keys"].shape[-2]
-        all_keys = torch.cat([state["keys"], keys], -2)
-        all_values = torch.cat([state["values"], values], -2)
-        newest = torch.arange(past, past + keys.shape[1], device=keys.device) - int(read_first)
-        newest = newest.clamp(min=0)  # a query asked before any pair sees the first; its answer is replaced below
-        recalled = []
-        for begin in range(0, keys.shape[1], chunk):
-            end = min(begin + chunk, keys.shape[1])
-            first = 0 if self.window is None else max(0, past + begin - self.window)
-            place = torch.arange(first, past + end, device=keys.device)
-            seen = place <= newest[begin:end, None]
+        spans = zip(self._spans(state["keys"], keys, chunk), self._spans(state["values"], values, chunk), strict=True)
+        recalled, end = [], past
+        for q, (some_keys, some_values) in zip(queries.split(chunk, 1), spans, strict=True):
+            end += q.shape[1]
+            place = torch.arange(end - some_keys.shape[1], end, device=keys.device)
+            newest = torch.arange(end - q.shape[1], end, device=keys.device).unsqueeze(-1) - int(read_first)
+            newest = newest.clamp(min=0)  # a query asked before any pair sees the first; its answer is replaced below
+            seen = place <= newest
             if self.window is not None:
-                seen &= place > newest[begin:end, None] - self.window
-            answer = scaled_dot_product_attention(
-                queries[:, begin:end],
-                all_keys[:, first : past + end],
-                all_values[:, first : past + end],
-                attn_mask=seen,
-                scale=self.scale,
-            )
-            recalled.append(answer)
+                seen &= place > newest - self.window
+            recalled.append(scaled_dot_product_attention(q, some_keys, some_values, attn_mask=seen, scale=self.scale))
         if read_first and past == 0 and recalled:
             recalled[0] = torch.cat([torch.zeros_like(recalled[0][:, :1]), recalled[0][:, 1:]], 1)
         return join(recalled, values), self._append(state, keys, values)
+
+    def _spans(self, past: Tensor, x: Tensor, chunk: int) -> Iterator[Tensor]:
+        """For each chunk of keys or values all that its queries may see.
+
+        A slice has a gradient as long as what it was cut from: with a window it is cut from the latest pairs only.
+        """
+        every, end = torch.cat([past, x], 1), past.shape[1]
+        for piece in x.split(chunk, 1):
+            end += piece.shape[1]
+            if self.window is None:
+                yield every[:, :end]
+            else:
+                span = torch.cat([past, piece], 1)
+                yield span
+                past = span[:, -self.window :]
 
     def _check(self, state: Pairs, key: Tensor, value: Tensor | None = None) -> None:
         check_widths(self, state["keys"].shape[-1], state["values"].shape[-1], key, value)
