@@ -37,7 +37,7 @@ BLOCKS = {
         d_model,
         heads=2,
         chunk=5,
-        memories={"adaptive_query": True, "forget_start": True, "keep": 0.9},
+        memories={"adaptive_query": True, "forget_start": True, "implicit": False, "keep": 0.9},
         **like,
     ),
     "HopeAttention": lambda like, d_model=8: HopeAttention(d_model, heads=2, seed=3, **like),

@@ -17,6 +17,7 @@ from nlviz.experiments import answering
 from nlviz.lab import Entrant
 from nlviz.lab.answering import APART, NOT_TRAINED
 from nlviz.lab.stored import LIMIT
+from nlviz.nested import Hope
 from nlviz.tasks import Sequences
 
 LETTERS = 8
@@ -318,8 +319,8 @@ def test_what_is_said_of_mqar_is_so():
 def test_what_is_said_of_needles_is_so():
     trace, said = nl.lab.kept("needle"), " ".join(answering.NEEDLE.split())
     one, four = percent(trace.select(needles=1)), percent(trace.select(needles=4))  # (length, depth)
-    assert "Hope finds one needle at every length, 96 % and more" in said
-    assert one["Hope"].min() >= 96
+    assert "Hope finds one needle at every length, 99 % and more" in said
+    assert one["Hope"].min() >= 99
     assert "none of which was trained off chance there" in said
     memories = [name for name in four if name != "attention"]
     short = dict(zip(trace.along("model"), nl.lab.untrained(trace), strict=True))
@@ -345,11 +346,28 @@ def test_what_is_said_of_parity_is_so():
     reported = {number[1:4]: number.value for number in nl.lab.reported("formal_languages")}
     assert reported["Transformer", "Parity", "Bin 1"] == reported["Linear", "Parity", "Bin 1"] == 0
     assert reported["DeltaNet", "Parity", "Bin 1"] == 10.1
-    assert "Hope's 100/100: three of its five runs diverged" in said
+    short = percent(trace.select(letters="2 to 50"), "whole")
+    told = f"Hope gets {short['Hope']:.0f} % of the short and {longer['Hope']:.0f} % of the longer words"
+    assert f"{told} (reported: 100 and 100), without any overshooting" in said
     assert reported["Hope", "Parity", "Bin 0"] == reported["Hope", "Parity", "Bin 1"] == 100
-    assert dict(zip(trace.along("model"), trace["diverged"].sum(1).tolist(), strict=True)) == {
-        name: 3 if name == "Hope" else 0 for name in trace.along("model")
-    }
+    diverged = dict(zip(trace.along("model"), trace["diverged"].sum(1).tolist(), strict=True))
+    assert {name: count for name, count in diverged.items() if count} == {"Hope, explicit": 3}
+    assert "at lr 0.5 three of five runs diverged" in said
+    cautious = trace.select(model="Hope, lr 1", letters="2 to 50")["whole"]
+    assert (cautious > 0.9).tolist().count(True) == 1
+    assert "with lr 1 in place of 4 one run of five learns it" in said
+    tuning = dict(zip(trace.along("model"), trace["tuning"].min(1), strict=True))
+    assert tuning["Hope"] < tuning["Hope, lr 1"] / 1000
+    assert "4 is also the better one on the seed that rates are chosen with" in said
+
+
+def test_hopes_controls_differ_from_it_in_what_they_are_called_after():
+    plain = answering.BLOCKS["Hope"][0](8, **answering.BLOCKS["Hope"][1])
+    for name, (block, settings) in answering.CONTROLS.items():
+        if block is Hope:
+            layer = block(8, **settings).mixer
+            assert (layer.lr, layer.step.implicit) == ((1.0, True) if name == "Hope, lr 1" else (0.5, False))
+    assert (plain.mixer.lr, plain.mixer.step.implicit) == (4.0, True)
 
 
 def test_one_setting_is_a_figure():

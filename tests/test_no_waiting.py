@@ -30,7 +30,15 @@ RULES = [
     *(Attention(), Attention(window=5)),
 ]
 KINDS = [
-    *({}, {"hidden": 0}, {"adaptive_query": True}, {"stop_targets": True}, {"forget_start": True}, {"chunk": None}),
+    *(
+        {},
+        {"hidden": 0},
+        {"adaptive_query": True},
+        {"stop_targets": True},
+        {"forget_start": True},
+        {"implicit": False},
+        {"chunk": None},
+    ),
     *({"main_chunk": 7}, {"read_at_start": True}, {"read_first": False}, {"frozen": ("keys", "main")}),
     {"main_chunk": 7, "frozen": ("keys", "main")},
 ]

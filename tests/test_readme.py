@@ -58,10 +58,13 @@ def test_what_is_said_of_the_language_models_is_so():
     assert "counting three bytes back needs fewer bits than any of them" in text
     assert trace["n-grams"][3] < min(bits.values())
     assert max(bits.values()) < trace["n-grams"][1]  # every model beats order 1
-    rates, tuning = trace.along("rate"), trace.select(model="gated Delta")["tuning"]
-    assert trace.about["chosen"]["gated Delta"] == max(rates) == 4 * rates[-3]
-    assert "The rate of gated Delta is the largest of the grid" in text
-    assert f"a quarter of it is {tuning[-3] - tuning[-1]:.2f} bits behind in tuning" in text
+    rates, chosen, tuning = trace.along("rate"), trace.about["chosen"], dict(zip(bits, trace["tuning"], strict=True))
+    assert {name for name in bits if chosen[name] == max(rates)} == {"gated Delta", "Hope"}
+    assert "The rates of these two are the largest of the grid" in text
+    assert rates[-1] == 2 * rates[-2] == 4 * rates[-3]
+    behind = f"{tuning['gated Delta'][-3] - tuning['gated Delta'][-1]:.2f} bits behind in tuning for gated Delta"
+    behind += f", and half of it {tuning['Hope'][-2] - tuning['Hope'][-1]:.2f} for Hope"
+    assert f"a quarter of the rate is {behind}" in text
     assert f"is worth {bits['attention, no convolution'] - bits['attention']:.2f} bits to attention" in text
     assert trace.sizes["run"] == trace.sizes["rate"] == 5
     assert abs(trace.about["learned"] - 500_000) < 1000
@@ -81,10 +84,14 @@ def test_the_table_of_small_tasks_is_the_one_that_is_kept():
         row += [cell(needle, model=model, length=at, needles=n, depth=0.5) for n, at in ((1, 64), (1, 1024), (4, 64))]
         row += [cell(words, "whole", model=model, letters=letters) for letters in words.along("letters")]
         assert f"| {model} | {' | '.join(row)} |" in TEXT
-    text, control = " ".join(TEXT.split()), "Delta, lr < 1"
-    below = ", ".join(cell(words, "whole", model=control, letters=letters) for letters in words.along("letters"))
-    assert f"held below once, it does not ({below})" in text
-    assert words.select(model="Hope")["diverged"].sum() == 3 == words["diverged"].sum()
+    text = " ".join(TEXT.split())
+    below, printed = (
+        ", ".join(cell(words, "whole", model=control, letters=letters) for letters in words.along("letters"))
+        for control in ("Delta, lr < 1", "Hope, explicit")
+    )
+    assert f"held below once, it does not: {below})" in text
+    assert f"With explicit steps, as printed, three of five runs of Hope on parity diverged** ({printed};" in text
+    assert words.select(model="Hope, explicit")["diverged"].sum() == 3 == words["diverged"].sum()
     assert not pairs["diverged"].any()
     assert not needle["diverged"].any()
     short = untrained(needle)[1:, 0]  # (memory, needles, depth) in 64 tokens

@@ -29,8 +29,13 @@ BLOCKS: dict[str, tuple[type[Block], dict[str, Any]]] = {
 }
 """One block each. All see tokens through the same short convolution; the MLPs behind make parameters equal."""
 
-HALVED = {"Delta, lr < 1": (MemoryBlock, {"rule": Delta(lr=0.5, keep=0.99), **MEMORY})}
-"""The control in parity: a gate takes lr to twice the rule's, and above 1 a write flips what the memory holds."""
+CONTROLS: dict[str, tuple[type[Block], dict[str, Any]]] = {
+    "Delta, lr < 1": (MemoryBlock, {"rule": Delta(lr=0.5, keep=0.99), **MEMORY}),
+    "Hope, lr 1": (Hope, {"periods": PERIODS, "memories": {"lr": 1.0}, **MEMORY}),
+    "Hope, explicit": (Hope, {"periods": PERIODS, "memories": {"implicit": False}, **MEMORY}),
+}
+"""Of parity. A gate takes lr to twice the rule's, and above 1 a write of Delta flips what the memory holds. Hope's
+implicit steps write less than all of an error, explicit ones, as printed, more where hidden features are long."""
 
 PAIRS, LEARNED_PAIRS, TOKENS = (4, 8, 16, 32), (4, 8, 16), 64
 LENGTHS, NEEDLES, DEPTHS, NAMES = (64, 256, 1024), (1, 4), (0.0, 0.5, 1.0), 16
@@ -75,7 +80,7 @@ def _hay(needles: int, length: int, depth: float | None, sequences: int, seed: i
 def parity(watch: Watch) -> Trace:
     """Words of 2 to 50 letters to learn from, longer ones to be asked too."""
     return lab.answers(
-        equal_entrants(BLOCKS | HALVED, WIDTH, 1, 2, 42_000),
+        equal_entrants(BLOCKS | CONTROLS, WIDTH, 1, 2, 42_000),
         lambda seed: tasks.parity(tasks.BIN_0, sequences=16, seed=seed),
         lambda seed, letters: tasks.parity(WORDS[letters], sequences=ASKED, seed=seed),
         {"letters": list(WORDS)},
@@ -102,20 +107,23 @@ Reported are models trained from scratch on about 50 billion tokens and asked RU
 no size, seed or interval is stated. Ours are one block of 80,000 parameters that read 0.8 million tokens of noise, 64
 at a time; a key is one token, a value is one. One needle is nearest to S-NIAH-1, 4 needles to MK-NIAH-1.
 Not reproduced: scale, text, long keys and values, several queries; Hope-Attention, RWKV-7, Comba, DLA.
-As reported: Hope finds one needle at every length, 96 % and more; among 4 attention is far ahead of every memory, none
+As reported: Hope finds one needle at every length, 99 % and more; among 4 attention is far ahead of every memory, none
 of which was trained off chance there. Not as reported: attention finds one needle too, 99 % and more, Hebb 100 %; and
 at 1,024 tokens Titans loses it, 16 to 29 % (reported: 100)."""
 
 PARITY = """\
-Reported is the share of words with every answer right: compare Parity with the second block, Bin 0 with 2 to 50
-letters, Bin 1 with 52 to 100. No size, seed or interval is stated. Ours are one block of 42,000 parameters. Our gated
+Reported is the share of words with every answer right: compare Parity with that, Bin 0 with 2 to 50 letters, Bin 1
+with 52 to 100. No size, seed or interval is stated. Ours are one block of 42,000 parameters. Our gated
 Delta can write up to twice an error, which flips what it holds; the control beside it can not. Which of the two the
 reported DeltaNet is like is not stated.
 As reported: attention and Hebb get no longer word right. Not as reported: gated Delta gets all but 0.1 % of them right
-(reported: 10.1 %); held to lr < 1 it gets none.
-Not reproduced: the other five languages, LSTM and SRWM; and Hope's 100/100: three of its five runs diverged. In the
-one that was taken apart (seed 0) the hidden features of a memory had grown to a squared norm of 76, its rate to .5:
-each write of its second layer overshot more than the one before."""
+(reported: 10.1 %); held to lr < 1 it gets none. Hope gets 100 % of the short and 89 % of the longer words (reported:
+100 and 100), without any overshooting. It takes a large rate: with lr 1 in place of 4 one run of five learns it. (No
+others were tried. 4 is also the better one on the seed that rates are chosen with, and is now the default.) And it
+takes implicit steps: explicit ones, as printed, allow no large rate, and at lr 0.5 three of five runs diverged. In the
+one taken apart (seed 0) hidden features had grown to a squared norm of 76: each write overshot more than the one
+before.
+Not reproduced: the other five languages, LSTM and SRWM."""
 
 
 def _beside(paper: str, foot: str, trace: Trace) -> Iterator[str]:

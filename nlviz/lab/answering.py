@@ -29,6 +29,8 @@ APART = 1_000
 TRAINED = 1 / 3
 """Of the way from chance to all right: who comes less far counts as not trained."""
 NOT_TRAINED = "not trained off chance in this budget"
+ABREAST = 6
+"""Models in a line of a table."""
 _REPORTED, _TUNING = 0, 1  # seeds of the questions; batches to learn from have seeds of a million and more
 
 
@@ -227,19 +229,20 @@ def answer_table(trace: Trace) -> Iterator[str]:
 
 
 def _shares(trace: Trace, which: str, title: str) -> Iterator[str]:
-    """A line a setting, a column a model: percent, mean ± half of the 95 % interval."""
+    """A line a setting, a column a model, so many abreast: percent, mean ± half of the 95 % interval."""
     axes = trace.axes["chance"]
     single = which == "accuracy"  # of whole sequences nobody has counted what luck gives
     settings = list(product(*map(trace.along, axes)))
     told = [", ".join(f"{axis} {value}" for axis, value in zip(axes, setting, strict=True)) for setting in settings]
     wide = 2 + max(map(len, (title, *told)))
-    heads = "".join(f"{name:>13} " for name in trace.along("model"))
-    yield (f"{title:{wide}}{heads}" + f"{'chance':>9}" * single).rstrip()
     shares = trace[which].reshape(len(trace[which]), len(settings), -1)
     means, halves = mean_interval(100 * np.moveaxis(shares, -1, 0))  # (model, setting)
     stars = untrained(trace).reshape(means.shape) & single
-    for setting, mean, half, star, chance in zip(told, means.T, halves.T, stars.T, trace["chance"].flat, strict=True):
-        cells = "".join(
-            f"{f'{m:.1f} ± {h:.1f}':>13}{' *'[s]}" for m, h, s in zip(mean, half, star.astype(int), strict=True)
-        )
-        yield (f"{setting:{wide}}{cells}" + f"{100 * chance:9.3g}" * single).rstrip()
+    names, chances = trace.along("model"), trace["chance"].reshape(-1)
+    for first in range(0, len(names), ABREAST):
+        some = range(first, min(first + ABREAST, len(names)))
+        heads = "".join(f"{names[i]:>13} " for i in some)
+        yield (f"{title:{wide}}{heads}" + f"{'chance':>9}" * single).rstrip()
+        for j, setting in enumerate(told):
+            cells = "".join(f"{f'{means[i, j]:.1f} ± {halves[i, j]:.1f}':>13}{' *'[int(stars[i, j])]}" for i in some)
+            yield (f"{setting:{wide}}{cells}" + f"{100 * chances[j]:9.3g}" * single).rstrip()

@@ -1,12 +1,16 @@
 """A memory that makes its own target, and keeps what it was given from outside.
 
     target ← unit(M(value))                                           what the memory itself makes of the value
-    for every layer W of M:    Δ ← Δ (keep I − lr input inputᵀ) + lr pull inputᵀ,        W = W₀ + Δ
+    for every layer W of M:    Δ ← Δ (keep I − step input inputᵀ) + step pull inputᵀ,    W = W₀ + Δ
 
 `input` is what the layer saw when M was asked for the key, `pull` is minus the gradient of ½ ‖M(key) − target‖² behind
 the layer, the target held fixed: delta gradient descent, each layer with its own input (Nested Learning, eqs. 57, 87
 and 88; the paper multiplies both layers by the same k kᵀ, which fits the first alone, erratum E-25). Both are taken at
 the weights that the running chunk found (eq. 90, from the chunk's start, erratum E-15).
+
+The step is lr / (1 + lr ‖input‖²), which solves min ½ ‖W input − pull‖² + 1/(2 lr) ‖W − W_before‖² with what was pulled
+held fixed (eq. 56, for inputs of any norm); eq. 88 has lr itself. Hidden layers see inputs as long as training makes
+them, and an explicit step overshoots from ‖input‖² = 2 / lr on.
 
 Eq. 88 forgets and erases on the weights themselves. They fade, whatever was learned outside: here both act on Δ, what
 was learned since the start, and forgetting leads back to W₀. With W₀ = 0 in the line above it is as printed.
@@ -15,12 +19,25 @@ was learned since the start, and forgetting leads back to W₀. With W₀ = 0 in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...memory.network import Weights, gain, pulls, recall
 from .layer import unit
+
+
+class Step(NamedTuple):
+    """How a token is written.
+
+    Args:
+        implicit: the rate of a layer is lr / (1 + lr ‖input‖²) rather than lr, see `memory.dgd`.
+        stop_targets: no outer gradient goes through the target.
+    """
+
+    implicit: bool = True
+    stop_targets: bool = False
 
 
 def draw(memories: int, heads: int, features: int, hidden: int, draws: torch.Generator) -> Weights:
@@ -49,7 +66,7 @@ def say(weights: Weights, x: Tensor) -> Tensor:
 
 
 def write(
-    written: Weights, found: Weights, key: Tensor, value: Tensor, lr: Tensor, keep: Tensor, stop_target: bool = False
+    written: Weights, found: Weights, key: Tensor, value: Tensor, lr: Tensor, keep: Tensor, step: Step
 ) -> Weights:
     """One token into n memories that share it.
 
@@ -58,7 +75,6 @@ def write(
         found: the weights as the running chunk found them, of the same shapes: the target and the gradient's place.
         key, value: `(..., d)`
         lr, keep: `(...,)`
-        stop_target: no outer gradient goes through the target.
 
     Returns:
         Δ after the token.
@@ -66,12 +82,12 @@ def write(
     >>> start = (torch.eye(4).expand(1, 1, 4, 4),)
     >>> key, value = torch.eye(4)[:1], torch.eye(4)[1:2]
     >>> still = tuple(torch.zeros_like(W) for W in start)
-    >>> after = add(start, write(still, start, key, value, lr=torch.ones(1), keep=torch.ones(1)))
+    >>> after = add(start, write(still, start, key, value, torch.ones(1), torch.ones(1), Step(implicit=False)))
     >>> torch.allclose(say(after, key), unit(say(start, value)), atol=1e-6)
     True
     """
     target = unit(say(found, value))
-    target = (target.detach() if stop_target else target).unsqueeze(-2)
+    target = (target.detach() if step.stop_targets else target).unsqueeze(-2)
     keys = key.unsqueeze(-2).unsqueeze(-2).expand(target.shape)
     pairs, _ = pulls(found, keys, target)
     *inner, (seen, error) = pairs
@@ -80,7 +96,8 @@ def write(
     after = []
     layers = [*((x.mT, scale * pull.mT) for x, pull in inner), (scale * seen.mT, error.mT)]
     for W, (x, pull) in zip(written, layers, strict=True):
-        after.append(keep * W + lr * (pull - W @ x) @ x.mT)
+        rate = lr / (1 + lr * x.square().sum(-2, keepdim=True)) if step.implicit else lr
+        after.append(keep * W + rate * (pull - W @ x) @ x.mT)
     return tuple(after)
 
 

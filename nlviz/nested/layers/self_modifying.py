@@ -11,8 +11,9 @@ themselves. Outer: the weights the memories start from, and the maps around them
 through every write. Nested Learning, section 8.1, eqs. 83-91, in the chunks of section 8.2, eqs. 90 and 93. It writes
 M_k, M_v, M_η, M_α, M_mem for the memories, η for lr, α for keep, v̂ for the target.
 
-Ours, where the paper is silent: all vectors have norm 1, rates are one number a head, and retention leads back to the
-weights a memory started from. As printed, on noise, nothing is left of them after 4,096 tokens.
+Ours, where the paper is silent: all vectors have norm 1 and rates are one number a head. Ours in place of what is
+printed: implicit steps, and retention that leads back to the weights a memory started from. As printed, on noise,
+nothing is left of those after 4,096 tokens.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ...runtime import generator
 from ..clock import Period
 from .convolved import carried, mix, taps
 from .layer import linear, unit
-from .self_memory import add, draw
+from .self_memory import Step, add, draw
 from .self_modifying_loop import loop
 from .self_modifying_read import Gates, read_out
 from .self_modifying_scan import Asks, Memories, joined, packed, parted, remember, speak, unpacked
@@ -58,9 +59,13 @@ class SelfModifyingTitans(nn.Module):
         adaptive_query: whether a sixth memory makes the queries, eqs. 79 and 85, in place of W_query (erratum E-24).
         forget_start: whether forgetting and erasing act on the weights themselves, as eq. 88 is printed, so that the
             weights learned outside are forgotten too; otherwise on what was learned since.
+        implicit: whether a layer's step is lr / (1 + lr ‖input‖²), as in eq. 56, for which no lr and no input is too
+            large. Otherwise it is lr, as in eq. 88: once training has made the inputs of a layer longer than
+            ‖input‖² = 2 / lr, every write overshoots more than the one before.
         stop_targets: whether the outer gradient stops at the targets, v̂ of eq. 87. The inner one always does (errata
             E-28 and E-45). Values serve for nothing else, so that their memory then learns nothing outside.
-        lr: the most a token may be written; it starts at half of that. Up to 1 is stable, 2 is not.
+        lr: the most that the memory of rates may ask for; it starts at half of that. None: 4 for implicit steps, which
+            then take at most 4/5 of the error at an input of norm 1; 0.5 for explicit ones, which are stable up to 1.
         keep: where the factor that stays at each token starts, above 0 and below 1; at 0.995 half is left after 138.
         width: how many tokens the convolution mixes, 1 or more.
         seed: of the initial weights.
@@ -92,8 +97,9 @@ class SelfModifyingTitans(nn.Module):
         read_at_start: bool = False,
         adaptive_query: bool = False,
         forget_start: bool = False,
+        implicit: bool = True,
         stop_targets: bool = False,
-        lr: float = 0.5,
+        lr: float | None = None,
         keep: float = 0.995,
         width: int = 4,
         seed: int = 0,
@@ -104,7 +110,8 @@ class SelfModifyingTitans(nn.Module):
         _check(d_model, heads, (chunk, main_chunk, width), keep)
         self.heads, self.chunk, self.main_chunk = heads, chunk, main_chunk or chunk
         self.read_first, self.read_at_start = read_first, read_at_start
-        self.forget_start, self.stop_targets, self.lr = forget_start, stop_targets, lr
+        self.forget_start, self.step = forget_start, Step(implicit, stop_targets)
+        self.lr = lr if lr is not None else 4.0 if implicit else 0.5
         self.memories = ("keys", "values", *["queries"] * adaptive_query, "lr", "keep", "main")
         self.frozen: Collection[str] = ()  # names of memories that are to stay as they are
         draws, features = generator(seed), d_model // heads
@@ -213,14 +220,14 @@ class SelfModifyingTitans(nn.Module):
             )
             for start, w, f in zip(starts, ("projections_written", "main"), ("projections", "main_found"), strict=True)
         )
-        rows, gates, stop = tokens.flatten(0, 1), self._gates(lead[0]), self.stop_targets
+        rows, gates = tokens.flatten(0, 1), self._gates(lead[0])
         asks = Asks(None if queries is None else queries.flatten(0, 1), self.read_first, self.read_at_start)
         if self.chunk == self.main_chunk and not frozen[-1]:  # all five at once: fewer, larger products
-            _, recalled, both = speak(joined(projections, main), rows, gates, self.chunk, frozen, stop, asks)
+            _, recalled, both = speak(joined(projections, main), rows, gates, self.chunk, frozen, self.step, asks)
             projections, main = parted(both, count)
         else:
-            heard, _, projections = speak(projections, rows, gates, self.chunk, frozen[:-1], stop)
-            recalled, main = remember(main, heard, asks, self.main_chunk, frozen[-1], stop)
+            heard, _, projections = speak(projections, rows, gates, self.chunk, frozen[:-1], self.step)
+            recalled, main = remember(main, heard, asks, self.main_chunk, frozen[-1], self.step)
 
         return torch.cat(recalled, 1).unflatten(0, lead), {
             "projections": unpacked(projections.found, lead, scale),
@@ -242,7 +249,7 @@ class SelfModifyingTitans(nn.Module):
             (self.read_rates.to(self._wide), self.rates.to(self._wide), self.lr),
             read_first,
             frozen,
-            self.stop_targets,
+            self.step,
         )
         return recalled, {
             "projections": add(starts[0], projections),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...memory.network import Weights
 from .layer import unit
-from .self_memory import add, masked, say, write
+from .self_memory import Step, add, masked, say, write
 
 
 def loop(
@@ -20,7 +20,7 @@ def loop(
     gates: tuple[Tensor, Tensor, float],
     read_first: bool,
     frozen: Sequence[bool],
-    stop_targets: bool,
+    step: Step,
 ) -> tuple[Tensor, Weights, Weights]:
     """Everything is read at the weights of the moment.
 
@@ -44,8 +44,8 @@ def loop(
         (question,) = query if queries is None else (queries[:, :, t],)
         if read_first:
             recalled.append(say(main_found, question))
-        after = write(projections, found, key, value, most * lr, keep, stop_targets)
-        main_after = write(main, main_found, key, value, most * lr, keep, stop_targets)
+        after = write(projections, found, key, value, most * lr, keep, step)
+        main_after = write(main, main_found, key, value, most * lr, keep, step)
         projections, main = masked(frozen[:-1], projections, after), masked(frozen[-1:], main, main_after)
         if not read_first:
             recalled.append(say(add(main_start, main), question))

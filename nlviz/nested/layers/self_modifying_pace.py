@@ -16,7 +16,7 @@ class Pace(NamedTuple):
 
     Args:
         lr: `(B, 1, C)`
-        between: `(B, C, C)`, lasting_{t−1,i}: what is left of write i before token t.
+        between: `(B, C, C)`, lasting_{t−1,i}: what is left of write i before token t; with implicit steps 1 for i = t.
         before: `(B, 1, C)`, what is left of Δ_0 before each token.
         tails: `(B, 1, C)`, what is left of each write at the chunk's end.
         kept: `(B, 1, 1)`, and of Δ_0.
@@ -29,9 +29,11 @@ class Pace(NamedTuple):
     kept: Tensor
 
 
-def paces(lr: Tensor, keep: Tensor) -> tuple[Pace, Tensor]:
+def paces(lr: Tensor, keep: Tensor, implicit: bool) -> tuple[Pace, Tensor]:
     """The tables of a chunk with these rates `(B, C)`, and all that is left: `lasting`, `(B, C + 1, C + 1)`."""
     left, between, before, tails, kept = Left.apply(keep)
+    if implicit:
+        between = between + torch.eye(keep.shape[-1], dtype=keep.dtype, device=keep.device)
     return Pace(lr.unsqueeze(-2), between, before.mT, tails, kept), left
 
 

@@ -17,7 +17,7 @@ from torch.nn.functional import silu
 
 from ...memory.chunks import pieces
 from ...memory.network import Weights
-from .self_memory import add, masked
+from .self_memory import Step, add, masked
 from .self_modifying_pace import Pace, paces
 from .self_modifying_read import Gates, read_out
 from .self_modifying_write import Written, write_chunk
@@ -110,7 +110,7 @@ def speak(
     gates: Gates,
     chunk: int,
     frozen: Sequence[bool],
-    stop_targets: bool,
+    step: Step,
     asks: Asks | None = None,
 ) -> tuple[list[Said], list[Tensor], Memories]:
     """Keys, values, ..., lr and keep of a whole sequence, made by memories that learn from them chunk by chunk.
@@ -131,8 +131,8 @@ def speak(
     for part, q in zip(x.split(lengths, 1), queries, strict=True):
         *vectors, lr, keep = read_out(memories.found, part.mT.contiguous(), gates, speaking)
         vectors = vectors if q is None else [*vectors, q.mT.contiguous()]
-        said = Said(tuple(vectors), lr, keep, *paces(lr, keep))
-        after = _write(memories, said, stop_targets)
+        said = Said(tuple(vectors), lr, keep, *paces(lr, keep, step.implicit))
+        after = _write(memories, said, step)
         heard.append(said)
         if asks is not None:
             recalled.append(_ask(memories, start, after, said, asks))
@@ -141,7 +141,7 @@ def speak(
 
 
 def remember(
-    memory: Memories, heard: Sequence[Said], asks: Asks, chunk: int, frozen: bool, stop_targets: bool
+    memory: Memories, heard: Sequence[Said], asks: Asks, chunk: int, frozen: bool, step: Step
 ) -> tuple[list[Tensor], Memories]:
     """What the main memory alone recalls while it learns, and the memory at the end.
 
@@ -149,17 +149,17 @@ def remember(
         heard: keys, values, queries and rates, as `speak` gives them for each chunk of its own.
     """
     recalled, start = [], _last(memory.start)
-    for said in _recut(heard, asks.queries, chunk, memory.age):
+    for said in _recut(heard, asks.queries, chunk, memory.age, step):
         if frozen:
-            pace, left = paces(torch.zeros_like(said.lr), torch.ones_like(said.keep))
+            pace, left = paces(torch.zeros_like(said.lr), torch.ones_like(said.keep), step.implicit)
             said = said._replace(pace=pace, left=left)
-        after = _write(memory, said, stop_targets)
+        after = _write(memory, said, step)
         recalled.append(_ask(memory, start, after, said, asks))
         memory = _next(memory, after.end, said.lr.shape[-1], chunk)
     return recalled, memory
 
 
-def _recut(heard: Sequence[Said], queries: Tensor | None, chunk: int, age: int) -> Iterator[Said]:
+def _recut(heard: Sequence[Said], queries: Tensor | None, chunk: int, age: int, step: Step) -> Iterator[Said]:
     """What was said in chunks of one size, in chunks of another."""
     every = [(*said.vectors, said.lr, said.keep) for said in heard]
     whole = [torch.cat(parts, -1) for parts in zip(*every, strict=True)]
@@ -167,12 +167,12 @@ def _recut(heard: Sequence[Said], queries: Tensor | None, chunk: int, age: int) 
         whole.insert(2, queries.mT)
     lengths = _lengths(whole[0].shape[-1], chunk, age)
     for *vectors, lr, keep in zip(*(x.split(lengths, -1) for x in whole), strict=True):
-        yield Said(tuple(vectors), lr, keep, *paces(lr, keep))
+        yield Said(tuple(vectors), lr, keep, *paces(lr, keep, step.implicit))
 
 
-def _write(memories: Memories, said: Said, stop_targets: bool) -> Written:
+def _write(memories: Memories, said: Said, step: Step) -> Written:
     keys, values, *_ = said.vectors
-    return write_chunk(memories.written, memories.found, keys, values, said.pace, memories.gain, stop_targets)
+    return write_chunk(memories.written, memories.found, keys, values, said.pace, memories.gain, step.stop_targets)
 
 
 def _ask(memories: Memories, start: Weights | None, chunk: Written, said: Said, asks: Asks) -> Tensor:
@@ -183,7 +183,7 @@ def _ask(memories: Memories, start: Weights | None, chunk: Written, said: Said, 
             answer = torch.bmm(W[:, -1], silu(answer) if i else q)
     else:  # at the weights of each token: W₀ + what is left of Δ + the writes of the chunk so far
         if asks.read_first:
-            found, since = said.pace.before, said.pace.between
+            found, since = said.left[:, :-1, :1].mT, said.left[:, :-1, 1:]
         else:
             found, since = said.left[:, 1:, :1].mT, said.left[:, 1:, 1:]
         for i, (D, inputs, writes) in enumerate(zip(chunk.begun, chunk.inputs, chunk.writes, strict=True)):

@@ -9,9 +9,12 @@ and all inputs x and pulls of a chunk are known at its start. As in `memory.chun
 
     u_t + lr_t Σ_{i<t} lasting_{t−1,i} (x_t · x_i) u_i = lr_t (pull_t − lasting_{t−1,0} Δ_0 x_t)
 
+An implicit step, lr_t / (1 + lr_t ‖x_t‖²) in place of lr_t, is the term i = t of that sum with a factor of 1: the
+write is corrected by itself too.
+
 The first layers of all memories see the same keys and share one system; each second layer has its own. Tokens are
 columns here: the first layers of n memories are then one matrix. Second layers come multiplied by the network's gain
-and are given gain² lr, so that nothing else has to be. Nested Learning, eqs. 90 and 93.
+and are given gain² lr, so that nothing else has to be. Nested Learning, eqs. 56, 90 and 93.
 """
 
 from __future__ import annotations
@@ -72,7 +75,7 @@ def _write_matrices(
     targets = targets.detach() if stop_targets else targets
     lacks = targets.flatten(1, 2) - rows @ keys - written.flatten(1, 2) @ (pace.before * keys)
     eye = torch.eye(C, dtype=keys.dtype, device=keys.device).expand(len(keys), C, C)
-    inverse = solve_triangular(pace.lr.mT * pace.between * (keys.mT @ keys), eye, upper=False, unitriangular=True)
+    inverse = solve_triangular(eye + pace.lr.mT * pace.between * (keys.mT @ keys), eye, upper=False)
     u = (pace.lr * lacks) @ inverse.mT
     end = (pace.kept.unsqueeze(1) * written) + (u @ (pace.tails * keys).mT).view_as(written)
     return Written((end,), (written[:, -1],), (keys,), (u.unflatten(1, (n, -1))[:, -1],))
@@ -126,7 +129,7 @@ class WriteNetworks(torch.autograd.Function):
         takes = lr.mT * between
         systems = torch.cat([takes * among_A, of_each(square * takes) * among_S])
         eye = torch.eye(C, dtype=keys.dtype, device=keys.device).expand_as(systems)
-        inverse = solve_triangular(systems, eye, upper=False, unitriangular=True)
+        inverse = solve_triangular(systems.add_(eye), eye, upper=False)
         inverse_A, inverse_S = inverse[:B], inverse[B:]
         u_A = torch.bmm(lacks_A, (inverse_A * lr).mT)
         u_S = torch.bmm(lacks_S, (inverse_S * of_each(square * lr)).mT)
