@@ -201,9 +201,9 @@ def run_all(page: Any, seconds: int = 500) -> None:
         timeout=60_000,
     )
     for _ in range(3):  # a menu that was opened while Lab was still loading may close again
-        page.click("li.lm-MenuBar-item:has-text('Run')")
-        page.click("li.lm-Menu-item[data-command='runmenu:run-all']")
         with contextlib.suppress(Exception):
+            page.click("li.lm-MenuBar-item:has-text('Run')", timeout=10_000)
+            page.click("li.lm-Menu-item[data-command='runmenu:run-all']", timeout=10_000)
             page.wait_for_function(
                 "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]"
                 ".some((one) => /[*\\d]/.test(one.textContent))",
@@ -252,7 +252,7 @@ def slider_to_pixels(page: Any, control: Any, look: str, moves: int = 20) -> dic
     control.focus()
     for move in range(moves + 2):  # two to warm up
         page.keyboard.press("ArrowRight" if move % 4 < 2 else "ArrowLeft")
-        page.wait_for_function(f"window.moves.length > {move}", timeout=10_000)
+        page.wait_for_function(f"window.moves.length > {move}")
     times = sorted(page.evaluate("window.moves")[2:])
     return {
         "lowest": times[0],
@@ -260,6 +260,33 @@ def slider_to_pixels(page: Any, control: Any, look: str, moves: int = 20) -> dic
         "p90": times[round(0.9 * (len(times) - 1))],
         "highest": times[-1],
     }
+
+
+def drawn(page: Any) -> None:
+    """Wait until the last change is in the picture: it may wait for its frame."""
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+# Of every jump of play where it went; after so many it is told to pause, between two jumps.
+_JUMPS = """([key, count]) => {
+  const { view } = document.querySelector('.nl');
+  const { change } = view;
+  const play = [...view.root.querySelectorAll('button')].find((one) => one.textContent.includes('play'));
+  window.jumps = [];
+  view.change = (patch) => {
+    change(patch);
+    if (window.jumps.push(patch[key]) === count) queueMicrotask(() => (play.click(), (view.change = change)));
+  };
+}"""
+
+
+def jumps(page: Any, key: str, count: int, pause: bool = False) -> list[int]:
+    """Press play where motion is to be reduced: the places it goes to, up to the end or, with `pause`, the first."""
+    page.evaluate(_JUMPS, [key, count if pause else None])
+    page.get_by_role("button", name="play").press("Enter")
+    page.wait_for_function("(count) => window.jumps.length === count", arg=count)
+    page.get_by_role("button", name="play").wait_for()
+    return page.evaluate("window.jumps")
 
 
 def clean(page: Any) -> None:
@@ -277,8 +304,9 @@ _SAID = """async (told) => {
   const all = [];
   for (const [state, words] of told) {
     view.change(state);
-    for (let i = 0; i < 250 && said() !== words; i++) await new Promise((done) => later(done, 20));
+    for (let i = 0; i < 1500 && said() !== words; i++) await new Promise((done) => later(done, 20));
     all.push(said());
+    if (said() !== words) break;
   }
   window.setTimeout = later;
   return all;

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
+from browser import clean, drawn, jumps, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 
 import nlviz as nl
 
@@ -362,6 +362,50 @@ def test_the_focus_stays_in_the_bet_also_where_the_answer_waits_for_its_frame(sh
     assert focused == [True, "bet again"]
 
 
+# From here on no frame comes: what is changed is set, and its picture waits.
+HELD = """async () => {
+  await new Promise(requestAnimationFrame);
+  window.requestAnimationFrame = () => 0;
+  document.querySelector('.nl').view.redraw();
+}"""
+STATE = "document.querySelector('.nl').view.state"
+
+
+def test_a_key_moves_a_range_on_from_its_state_also_where_the_picture_waits_for_its_frame(show: Any) -> None:
+    page = show(a_ledger(lr=0.5))
+    page.evaluate(HELD)
+    page.get_by_role("slider", name="step size").focus()
+    for key, lr in {"End": 10, "Backspace": 0.5, "ArrowRight": 1}.items():
+        page.keyboard.press(key)
+        assert page.evaluate(STATE)["lr"] == lr
+    box = page.locator(".nl-ledger").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 100)
+    step = page.evaluate(STATE)["step"]
+    assert 30 < step < 50
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(STATE)["step"] == step + 1
+    assert page.get_by_role("slider", name="step size").get_attribute("aria-valuetext") == "0.5"  # not drawn yet
+    clean(page)
+
+
+def test_the_numbers_are_those_of_the_state_also_where_the_picture_waits_for_its_frame(show: Any) -> None:
+    page = show(a_ledger())
+    page.evaluate(HELD)
+    page.get_by_role("slider", name="stream of").focus()
+    page.keyboard.press("Home")
+    assert page.evaluate(STATE)["steps"] == 10
+    assert page.evaluate("document.querySelector('.nl').view.data.size.length") == 10
+    page.get_by_role("slider", name="step", exact=True).focus()
+    for key in ("ArrowLeft", "End", "ArrowRight"):  # not beyond the steps that there are now
+        page.keyboard.press(key)
+    assert page.evaluate(STATE)["step"] == 10
+    page.get_by_role("radio", name="by class").check(force=True)
+    shown = page.evaluate("document.querySelector('.nl').view.data.shown")
+    page.get_by_role("radio", name=f"image {shown[3]}, ").check(force=True)
+    assert page.evaluate(STATE)["step"] == 4
+    clean(page)
+
+
 def test_the_player_hides_what_follows_until_the_bet(show: Any) -> None:
     page = show(a_player(bet=BET))
     assert page.evaluate("document.querySelector('.nl').view.state.step") == 20
@@ -382,6 +426,7 @@ def test_the_playhead_is_dragged_in_the_picture(show: Any) -> None:
     page.mouse.up()
     step = page.evaluate("document.querySelector('.nl').view.state.step")
     assert 30 < step < 50
+    drawn(page)
     assert (
         page.get_by_role("slider", name="step", exact=True)
         .get_attribute("aria-valuetext")
@@ -405,10 +450,10 @@ def test_pointing_at_a_cell_tells_who_wrote_it(show: Any) -> None:
 @pytest.mark.parametrize("still", [False, True], ids=("moving", "reduced motion"))
 def test_play_runs_to_the_end(show: Any, still: bool) -> None:
     page = show(a_player(step=0), still=still)
-    page.get_by_role("button", name="play").press("Enter")
     if still:  # it jumps from mark to mark
-        page.wait_for_function("document.querySelector('.nl').view.state.step > 0")
-        assert page.evaluate("document.querySelector('.nl').view.state.step") == 20
+        assert jumps(page, "step", 3) == [0, 20, 40]
+    else:
+        page.get_by_role("button", name="play").press("Enter")
     page.wait_for_function("document.querySelector('.nl').view.state.step === 40")
     page.get_by_role("button", name="play").wait_for()
     clean(page)

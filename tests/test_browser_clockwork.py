@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import says_what_python_says, tab_reaches_every_control
+from browser import drawn, jumps, says_what_python_says, tab_reaches_every_control
 from test_widgets_clockwork import LOG, NAMES, STEPS, TOKENS, frequency
 
 import nlviz as nl
@@ -43,6 +43,7 @@ def page(the_page: Any) -> Any:
     """The one page of this module, as it was at first."""
     the_page.get_by_role("button", name="reset").press("Enter")
     the_page.evaluate("document.querySelector('.nl').view.change({ guess: '' })")
+    drawn(the_page)
     return the_page
 
 
@@ -58,11 +59,6 @@ def some_states(count: int) -> list[dict[str, Any]]:
         }
         for _ in range(count)
     ]
-
-
-def drawn(page: Any) -> None:
-    """Wait until the last change is in the picture."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def test_the_browser_finds_the_writes_that_python_finds_and_draws_sixty_states(page: Any) -> None:
@@ -99,7 +95,6 @@ def test_the_axis_looks_back_logarithmically(page: Any) -> None:
 
 
 def test_parts_are_switched_on_and_told_about(page: Any) -> None:
-    drawn(page)
     assert not page.get_by_role("group", name="parts").is_visible()  # before the bet they would be its answer
     page.get_by_role("button", name="one: the weights").press("Enter")
     drawn(page)
@@ -150,11 +145,23 @@ def test_the_run_is_dragged(page: Any) -> None:
     assert abs(page.evaluate(STATE)["token"] - END / 2) <= 3
 
 
+@pytest.mark.parametrize("key", ["ArrowRight", "Backspace"])
+def test_a_key_on_the_run_stops_the_playing(page: Any, key: str) -> None:
+    page.evaluate(DRIVE, {"token": 100, "speed": 8})
+    page.get_by_role("button", name="play").press("Enter")
+    page.get_by_role("slider", name="token", exact=True).press(key)
+    page.get_by_role("button", name="play").wait_for(timeout=5000)
+    token = page.evaluate(STATE)["token"]
+    drawn(page)
+    drawn(page)
+    assert page.evaluate(STATE)["token"] == token < END
+
+
 def test_play_runs_to_the_end_at_the_speed_that_is_set(page: Any) -> None:
     page.get_by_role("radio", name="512").check(force=True)
     page.evaluate(DRIVE, {"token": 100})
     page.get_by_role("button", name="play").press("Enter")
-    page.wait_for_function(f"{STATE}.token === {END}", timeout=15_000)
+    page.wait_for_function(f"{STATE}.token === {END}")
     page.get_by_role("button", name="play").wait_for()
 
 
@@ -184,11 +191,10 @@ def test_nothing_scrolls_sideways_and_a_still_hand_jumps(opened: Callable[..., A
     state = {"parts": list(NAMES), "level": "slow", "token": 200, "guess": "all"}
     page = opened(nl.widgets.clockwork(LOG, **state), width=700, still=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
-    page.get_by_role("button", name="play").press("Enter")
-    page.wait_for_function(f"{STATE}.token === 256", timeout=5000)  # with reduced motion: from write to write
-    page.get_by_role("button", name="pause").press("Enter")
+    assert jumps(page, "token", 1, pause=True) == [256]  # with reduced motion: from write to write
     page.set_viewport_size({"width": 360, "height": 800})
     page.wait_for_function("document.querySelector('.nl').view.width <= 360")
+    drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 

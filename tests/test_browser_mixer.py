@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
+from browser import clean, drawn, jumps, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 
 import nlviz as nl
 from nlviz.widgets.frequency_mixer import CLOCKS, FIVE, GUESSES, KEEPS, LENGTHS, PRESETS, RATES, mixer
@@ -30,8 +30,7 @@ def curves_are_done(page: Any) -> None:
     page.wait_for_function(
         f"""{VIEW}.parts.levels.slice(0, {VIEW}.state.levels.length)
         .every(({{ knobs, sparks }}) => knobs.every((knob) => knob.shown?.finished)
-          && sparks.every((spark) => !spark.node.classList.contains('nl-stale')))""",
-        timeout=20_000,
+          && sparks.every((spark) => !spark.node.classList.contains('nl-stale')))"""
     )
 
 
@@ -227,6 +226,7 @@ def test_levels_are_added_up_to_five_and_taken_away(show: Any) -> None:
     page = show(mixer(muted=[1], solo=[1]))
     page.get_by_role("radiogroup", name="levels").get_by_role("radio", name="5").check()
     assert state_of(page)["levels"] == [[1, 0.8, 0.95], [8, 0.15, 1], [32, 0.05, 1], [128, 0.02, 1], [512, 0.01, 1]]
+    drawn(page)
     assert page.locator(".nl-strip:visible").count() == 6
     page.get_by_role("group", name="slowest level").get_by_role("slider", name="rate").focus()
     page.keyboard.press("ArrowRight")
@@ -235,6 +235,7 @@ def test_levels_are_added_up_to_five_and_taken_away(show: Any) -> None:
     page.get_by_role("radiogroup", name="levels").get_by_role("radio", name="2").check()
     assert state_of(page)["levels"] == [[1, 0.8, 0.95], [8, 0.15, 1]]
     assert state_of(page)["muted"] == [1]
+    drawn(page)
     assert page.locator(".nl-strip:visible").count() == 3
     clean(page)
 
@@ -246,8 +247,10 @@ def test_the_rate_on_an_error_is_said_where_a_write_takes_the_mean(show: Any) ->
     assert rate.get_attribute("aria-valuetext") == "0.15 an error"
     assert hold.is_disabled()
     page.get_by_role("radio", name="mean").check()
+    drawn(page)
     assert rate.get_attribute("aria-valuetext") == "0.15/8 an error"
     hold.press("Enter")
+    drawn(page)
     assert rate.get_attribute("aria-valuetext") == "0.15 an error"
     assert hold.get_attribute("aria-pressed") == "true"
 
@@ -257,6 +260,7 @@ def test_a_level_whose_write_is_too_long_is_marked(show: Any, levels: list[Any],
     page = show(mixer(levels=levels))
     assert page.get_by_text("overshoots", exact=True).locator("visible=true").count() == marked
     page.get_by_role("radio", name="mean").check()
+    drawn(page)
     assert page.get_by_text("overshoots", exact=True).locator("visible=true").count() == 0
 
 
@@ -297,19 +301,27 @@ def test_curves_stand_over_the_knobs_only_after_the_bet_and_tell_where_a_would_e
     clean(page)
 
 
+# Which curves of the slow level have been stale since, if only for a moment.
+FADED = f"""() => {{
+  window.faded = [false, false, false];
+  {VIEW}.parts.levels[1].sparks.forEach(({{ node }}, k) => {{
+    const look = () => (window.faded[k] ||= node.classList.contains('nl-stale'));
+    new MutationObserver(look).observe(node, {{ attributes: true }});
+  }});
+}}"""
+
+
 def test_a_curve_stays_while_its_own_knob_moves_and_the_others_are_drawn_anew(show: Any) -> None:
     page = show(mixer(guess="rate"))
     curves_are_done(page)
     own, other = (f"{VIEW}.parts.levels[1].knobs[{k}].shown" for k in (1, 0))
     before = page.evaluate(f"JSON.stringify([{own}, {other}])")
     page.get_by_role("group", name="slow level").get_by_role("slider", name="rate").focus()
+    page.evaluate(FADED)
     page.keyboard.press("End")
-    assert page.evaluate(f"{VIEW}.parts.levels[1].sparks.map((one) => one.node.classList.contains('nl-stale'))") == [
-        True,
-        False,
-        True,
-    ]
+    page.wait_for_function("window.faded.some(Boolean)")
     curves_are_done(page)
+    assert page.evaluate("window.faded") == [True, False, True]
     kept, fresh = page.evaluate(
         f"(before) => JSON.parse(before).map((one, i) => JSON.stringify([{own}, {other}][i]) === JSON.stringify(one))",
         before,
@@ -328,7 +340,7 @@ def test_the_table_fills_by_moving_one_knob_alone(show: Any) -> None:
         knob.focus()
         for key in keys:
             page.keyboard.press(key)
-            page.evaluate("new Promise(requestAnimationFrame)")
+            drawn(page)
 
     turn(slow.get_by_role("slider", name="clock"), "ArrowLeft", *["ArrowRight"] * 3)
     assert "✓" in rows.nth(0).inner_text()
@@ -372,6 +384,7 @@ def test_the_playhead_is_dragged_anywhere_in_the_picture(show: Any, place: str) 
     page.mouse.up()
     step = state_of(page)["step"]
     assert 80 < step < 140
+    drawn(page)
     words = page.get_by_role("slider", name="time").get_attribute("aria-valuetext")
     assert words.startswith(f"step {step}, after {step} of A: overlap +")
     page.keyboard.press("ArrowRight")  # and the keyboard has it
@@ -380,11 +393,7 @@ def test_the_playhead_is_dragged_anywhere_in_the_picture(show: Any, place: str) 
 
 def test_with_reduced_motion_play_jumps_from_phase_to_phase(show: Any) -> None:
     page = show(mixer(step=0), still=True)
-    page.get_by_role("button", name="play").press("Enter")
-    for stop in (400, 440, 560):
-        page.wait_for_function(f"{VIEW}.state.step > {stop - 1}")
-        assert state_of(page)["step"] == stop
-    page.get_by_role("button", name="play").wait_for()
+    assert jumps(page, "step", 4) == [0, 400, 440, 560]
     clean(page)
 
 
@@ -468,6 +477,7 @@ def test_while_the_hand_moves_it_hears_as_many_streams_as_a_frame_affords_and_al
     )
     assert moving == [min(streams, heard), streams > heard]
     page.wait_for_function(f"{VIEW}.data.count === {streams} && !{VIEW}.data.coarse")
+    drawn(page)
     assert f"{streams} streams" in page.locator(".nl-said").inner_text()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import slider_to_pixels, tab_reaches_every_control
+from browser import drawn, slider_to_pixels, tab_reaches_every_control
 
 import nlviz as nl
 from nlviz.widgets import rebind
@@ -103,6 +103,7 @@ def page(the_page: Any) -> Any:
     the_page.set_viewport_size({"width": 1200, "height": 900})
     the_page.get_by_role("button", name="reset").press("Enter")
     the_page.evaluate("document.querySelector('.nl').view.change({ guess: '' })")
+    drawn(the_page)
     return the_page
 
 
@@ -132,6 +133,7 @@ def test_of_a_single_week_the_other_numbers_of_names_follow(page: Any) -> None:
         )
         ours = [right.mean() / names for right, _, _ in rebind(weeks=1, names=names, keep=0.98).played().values()]
         np.testing.assert_allclose(got, ours, rtol=1e-9)
+    drawn(page)
     assert page.evaluate("document.querySelector('.nl-line0').getAttribute('d').split('L').length") == len(NAMES)
     page.get_by_text("Right value first, by names").wait_for()
 
@@ -162,6 +164,8 @@ def test_sixty_states_and_every_preset_draw(page: Any) -> None:
 
 def test_the_bet_hides_the_answer(page: Any) -> None:
     assert page.locator(".nl-number").all_inner_texts() == ["?", "?"]
+    said = "(words) => document.querySelector('.nl-summary').textContent === words"
+    page.wait_for_function(said, arg=rebind().summary())  # not that of the test before
     before = page.locator(".nl").inner_text()
     assert "7 %" not in before
     assert "94 %" not in before
@@ -179,6 +183,7 @@ def test_the_two_measures_disagree_on_too_many_names(page: Any) -> None:
     page.evaluate(CHANGE, {"guess": "half"})
     page.get_by_role("button", name="one week, too many names").press("Enter")
     page.wait_for_function(f"document.querySelector('.nl').view.data.runs === {RUNS}")
+    drawn(page)
     hebb, delta = (int(one.split()[0]) for one in page.locator(".nl-number").all_inner_texts())
     assert hebb > delta + 25
     page.get_by_role("radio", name="squared error").check(force=True)
@@ -277,4 +282,5 @@ def test_nothing_scrolls_sideways(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.evaluate(CHANGE, {"guess": "half"})
     page.wait_for_function(f"document.querySelector('.nl').view.width <= {width}")
+    drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
+from browser import clean, drawn, jumps, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 from test_widgets_recorder import by_hand, changed, flown, some_states, traces
 
 from nlviz.widgets import flight_recorder
@@ -30,6 +30,7 @@ def one_page(opened: Callable[..., Any]) -> Any:
 def page(one_page: Any) -> Any:
     """One page for many tests, each from the start."""
     one_page.evaluate(f"{VIEW}.go({VIEW}.start)")
+    drawn(one_page)
     return one_page
 
 
@@ -198,6 +199,7 @@ def drag(page: Any, drawing: str, start: float, end: float) -> int:
 
 def test_the_playhead_is_dragged_in_the_picture_over_the_whole_flight_and_in_a_track(page: Any) -> None:
     page.get_by_role("radio", name="40", exact=True).check(force=True)
+    drawn(page)
     start, stop, left, right = page.evaluate(f"(({{ axis: a }}) => [a.from, a.to, a.left, a.right])({VIEW})")
     assert (start, stop) == (280, 320)
     seen = [
@@ -207,6 +209,7 @@ def test_the_playhead_is_dragged_in_the_picture_over_the_whole_flight_and_in_a_t
     assert seen == [start, stop - 1]  # only what is seen
     middle = drag(page, ".nl-plot svg >> nth=0", left + 1, (left + right) / 2)  # the strip moves over all
     assert middle in (159, 160)
+    drawn(page)
     assert page.evaluate(f"{VIEW}.axis.from") in range(120, 161)
     page.keyboard.press("ArrowRight")  # the keyboard has the playhead
     assert page.evaluate(STATE)["step"] == middle + 1
@@ -253,10 +256,7 @@ def test_reduced_motion_jumps_from_crossing_to_crossing(page: Any) -> None:
     crossings = [t for t in range(1, 320) if task[t] != task[t - 1]]
     page.emulate_media(reduced_motion="reduce")
     page.evaluate(f"(step) => {VIEW}.change({{ step }})", crossings[-2] - 3)
-    page.get_by_role("button", name="play").press("Enter")
-    page.wait_for_function(f"{STATE}.step > {crossings[-2] - 3}")
-    assert page.evaluate(STATE)["step"] == crossings[-2]
-    page.get_by_role("button", name="pause").press("Enter")
+    assert jumps(page, "step", 2, pause=True) == [crossings[-2] - 3, crossings[-2]]
     page.emulate_media(reduced_motion="no-preference")
 
 

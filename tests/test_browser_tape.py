@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import clean, says_what_python_says, slider_to_pixels, tab_reaches_every_control
+from browser import clean, drawn, jumps, says_what_python_says, slider_to_pixels, tab_reaches_every_control
 
 import nlviz as nl
 from nlviz.widgets import tape
@@ -336,6 +336,7 @@ def test_the_tape_is_scrubbed_and_its_bars_are_the_gradients(show: Any) -> None:
     page.mouse.up()
     step = page.evaluate(STATE)["step"]
     assert 48 <= step <= 58
+    drawn(page)
     said = page.get_by_role("slider", name="step", exact=True).get_attribute("aria-valuetext")
     assert said.startswith(f"step {step}, {step - 40} after the switch: ")
     page.evaluate("document.querySelector('.nl').view.change({ step: 45, show: 'weights', momentum: 0.999 })")
@@ -346,11 +347,11 @@ def test_the_tape_is_scrubbed_and_its_bars_are_the_gradients(show: Any) -> None:
 @pytest.mark.parametrize("still", [False, True], ids=["moving", "reduced motion"])
 def test_play_runs_to_the_end(show: Any, still: bool) -> None:
     page = show(tape(step=100), still=still)
-    page.get_by_role("button", name="play").press("Enter")
     if still:  # it jumps from stop to stop
-        page.wait_for_function(f"{STATE}.step > 100")
-        assert page.evaluate(STATE)["step"] == 150
-    page.wait_for_function(f"{STATE}.step === 150", timeout=15_000)
+        assert jumps(page, "step", 2) == [100, 150]
+    else:
+        page.get_by_role("button", name="play").press("Enter")
+    page.wait_for_function(f"{STATE}.step === 150")
     page.get_by_role("button", name="play").wait_for()
     clean(page)
 
@@ -385,11 +386,13 @@ def test_a_bet_is_asked_once_of_two_on_one_page(show: Any) -> None:
     page = show(tape(), tape())
     assert page.get_by_text("First, your bet.").count() == 2
     page.locator(".nl-bet button").last.click()
+    drawn(page)
     assert page.get_by_text("First, your bet.").count() == 0
     guesses = "[...document.querySelectorAll('.nl')].map((one) => one.view.state.guess)"
     first, second = page.evaluate(guesses)
     assert first == second
     page.get_by_role("button", name="bet again").first.click()
+    drawn(page)
     page.locator(".nl-bet button").first.click()  # thinking again changes one's own
     assert page.evaluate(guesses)[1] == second
     clean(page)

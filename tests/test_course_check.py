@@ -255,7 +255,7 @@ SYMPTOMS = {
 @pytest.mark.parametrize("name", SYMPTOMS)
 def test_every_symptom_gets_a_sentence(name: str) -> None:
     fn, words = SYMPTOMS[name]
-    verdict = nl.check("01.A", fn, seconds=0.2)
+    verdict = nl.check("01.A", fn, seconds=0.2 if "endless" in name else 60)
     assert verdict.status == "not yet"
     assert words in verdict.message
     assert "\n" not in str(verdict)

@@ -46,9 +46,9 @@ function build(view, body) {
     step: (x) => Math.round(view.run.invert(x)),
     words: ({ token }) => `token ${token} of ${facts.last}`,
     stops: () => [facts.last],
+    taken: () => steps.stop(),
   });
   const steps = tokenPlayer(view, { last: facts.last, next: () => chosen().next });
-  svg.addEventListener("pointerdown", steps.stop);
   const speed = segmented(view, { key: "speed", label: "tokens a second", options: facts.speeds.map((one) => [one, String(one)]) });
   const run = h("div.nl-drawing", { role: "img" }, svg);
   view.pictures.push(run);

@@ -8,8 +8,10 @@ const HERE = { "data-lm-suppress-shortcuts": "true" }; // JupyterLab eats arrow 
 const reader = (key) => (state) => state[key];
 const writer = (key) => (value) => ({ [key]: value });
 
-/* Backspace puts a control back to the preset. */
-const onBackspace = (back) => (event) => {
+/* Keys move a range on from where the state is: until the next frame its thumb may be behind. Backspace puts it back to
+   the preset. */
+const onKeys = (place, back) => (event) => {
+  place();
   if (event.key !== "Backspace") return;
   event.preventDefault();
   back();
@@ -18,6 +20,7 @@ const onBackspace = (back) => (event) => {
 /* `values` are the good ones, so that every step of the thumb means something; `words` gives value and unit. */
 export function slider(view, { key, label, values, words, read = reader(key), write = writer(key) }) {
   const last = values.length - 1;
+  const at = () => Math.max(0, values.indexOf(read(view.state)));
   const input = h("input.nl-range", {
     type: "range",
     min: 0,
@@ -26,14 +29,13 @@ export function slider(view, { key, label, values, words, read = reader(key), wr
     "aria-label": label,
     ...HERE,
     oninput: () => view.change(write(values[Number(input.value)])),
-    onkeydown: onBackspace(() => view.change(write(read(view.home)))),
+    onkeydown: onKeys(() => (input.value = at()), () => view.change(write(read(view.home)))),
   });
   const value = h("span.nl-value", { "aria-hidden": "true" });
   view.syncs.push(() => {
     const now = read(view.state);
-    const at = Math.max(0, values.indexOf(now));
-    input.value = at;
-    input.style.setProperty("--fill", last ? at / last : 1);
+    input.value = at();
+    input.style.setProperty("--fill", last ? at() / last : 1);
     input.setAttribute("aria-valuetext", words(now));
     say(value, words(now));
   });
@@ -71,23 +73,29 @@ export function toggle(view, { key, text }) {
 }
 
 /* A playhead over a drawing: drag anywhere in it, or move the range that is laid over it; and a button that plays.
-   `at` and `step` go from step to pixel and back; `stops` are where play rests when motion is to be reduced. */
-export function playhead(view, { svg, key, label, last, at, step, words, stops }) {
+   `at` and `step` go from step to pixel and back; `stops` are where play rests when motion is to be reduced; `taken` is
+   called when the hand moves it. */
+export function playhead(view, { svg, key, label, last, at, step, words, stops, taken = () => {} }) {
   const go = (value) => view.change({ [key]: clamp(value, 0, last()) });
   const { button: play, stop } = player(view, { key, last, go, at, stops });
+  const take = (value) => (stop(), taken(), go(value));
+  const place = () => {
+    range.max = last();
+    range.value = view.state[key];
+  };
   const range = h("input.nl-over", {
     type: "range",
     min: 0,
     step: 1,
     "aria-label": label,
     ...HERE,
-    oninput: () => (stop(), go(Number(range.value))),
-    onkeydown: onBackspace(() => go(view.home[key])),
+    oninput: () => take(Number(range.value)),
+    onkeydown: onKeys(place, () => take(view.home[key])),
   });
   const needle = h("path.nl-needle");
   const flag = h("path.nl-flag");
   svg.append(needle, flag);
-  const drag = (event) => (stop(), go(step(event.clientX - svg.getBoundingClientRect().left)));
+  const drag = (event) => take(step(event.clientX - svg.getBoundingClientRect().left));
   svg.addEventListener("pointerdown", (event) => {
     event.preventDefault(); // else the press takes the focus away again
     svg.setPointerCapture(event.pointerId);
@@ -99,8 +107,7 @@ export function playhead(view, { svg, key, label, last, at, step, words, stops }
   });
   const draw = (top, bottom) => {
     const x = tenth(at(view.state[key]));
-    range.max = last();
-    range.value = view.state[key];
+    place();
     range.setAttribute("aria-valuetext", words(view.state));
     needle.setAttribute("d", `M${x} ${top}V${bottom}`);
     flag.setAttribute("d", `M${x - 5} ${top - 9}h10v6l-5 5l-5 -5z`);

@@ -30,7 +30,6 @@ function mount(spec, model, el) {
     state: model.get("state"),
     start: model.get("start"),
     home: model.get("start"), // the preset that is on: where Backspace goes back to
-    data: null,
     ghost: null, // the data as they were before the hand moved
     width: 0,
     ink: {},
@@ -38,31 +37,38 @@ function mount(spec, model, el) {
     themed: [], // drawn anew when the theme is another
     pictures: [], // named by the sentence
     ends: [], // done when the widget goes
+    /* The numbers of the state that is set, also where its picture waits for a frame. */
+    get data() {
+      if (stale) {
+        stale = false; // computing may start from the numbers before
+        numbers = spec.compute(view.state, view);
+      }
+      return numbers;
+    },
+    set data(better) {
+      stale = false;
+      numbers = better;
+    },
   };
   root.view = view; // for tests and the curious
   const looks = new Set(["guess", ...(spec.looks || [])]);
   const words = (some) => (typeof some === "function" ? some(view) : some);
   root.setAttribute("aria-label", words(spec.title));
 
-  let stale = true; // the numbers are behind the state
+  let numbers = null;
+  let stale = true; // they are behind the state
   let moving = false;
   let painted = false; // this frame has had its picture
   let waiting = false;
   let resting, speaking, sent = 0;
 
   const sentence = h("p.nl-summary", { role: "status", "aria-live": "polite" });
-  const catchUp = () => {
-    if (stale) view.data = spec.compute(view.state, view);
-    stale = false;
-  };
   const speak = () => {
-    catchUp(); // a picture may have to wait for its frame, in a hidden tab for long
     const text = spec.summary(view.data, view.state, view);
     say(sentence, text);
     for (const picture of view.pictures) picture.setAttribute("aria-label", text);
   };
   const paint = () => {
-    catchUp();
     for (const sync of view.syncs) sync();
     if (view.width) spec.draw(view, view.data, view.state);
   };
