@@ -54,11 +54,11 @@ export function bet(view) {
   const proofs = four.map((one) => proof(view, one));
   const node = h("div.nl-row.nl-proofs", {}, proofs);
   const ending =
-    `The tile is as strong as the mistake: ${strongest.text} surprises it by ${strongest.size.toFixed(2)}, ` +
+    `The mark is as strong as the mistake: ${strongest.text} surprises it by ${strongest.size.toFixed(2)}, ` +
     `${weakest.text} by ${weakest.size.toFixed(2)}, and next to nothing is stored of it.`;
   const taught = `A layer has been taught ${view.start.steps} steps.`;
   return {
-    ask: `${taught} It sees one of these once more: which leaves the strongest tile?`,
+    ask: `${taught} It sees one of these once more: which leaves the strongest mark on W?`,
     options: [...four.map((one) => [one.key, one.text, icon(one)]), ["same", "all alike: it stores the example"]],
     reveal(mine) {
       four.forEach(({ key }, i) => proofs[i].classList.toggle("nl-chosen", key === mine));

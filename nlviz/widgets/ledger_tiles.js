@@ -6,7 +6,7 @@ import { CLASSES, PIXELS, weights, writers } from "./ledger_model.js";
 
 const ZERO = 34; // of the bars of u, in their drawing
 const UNIT = 22;
-const INVITED = "Who wrote it? Point at a cell of W, or go to a tile with Tab.";
+const INVITED = "Who wrote it? Point at a cell of W, or go to a square with Tab.";
 const hidden = { "aria-hidden": "true" };
 const each = (make) => Array.from({ length: CLASSES }, (_, c) => make(c));
 
