@@ -348,11 +348,13 @@ def test_what_is_said_of_parity_is_so():
     assert reported["DeltaNet", "Parity", "Bin 1"] == 10.1
     short = percent(trace.select(letters="2 to 50"), "whole")
     told = f"Hope gets {short['Hope']:.0f} % of the short and {longer['Hope']:.0f} % of the longer words"
-    assert f"{told} (reported: 100 and 100), without any overshooting" in said
+    assert f"{told} (reported: 100 and 100)." in said
     assert reported["Hope", "Parity", "Bin 0"] == reported["Hope", "Parity", "Bin 1"] == 100
     diverged = dict(zip(trace.along("model"), trace["diverged"].sum(1).tolist(), strict=True))
     assert {name: count for name, count in diverged.items() if count} == {"Hope, explicit": 3}
-    assert "at lr 0.5 three of five runs diverged" in said
+    assert "at lr 0.5 three of five runs diverged, the other two learned the short words" in said
+    printed = trace.select(model="Hope, explicit")
+    assert (printed.select(letters="2 to 50")["whole"][~printed["diverged"]] > 0.9).all()
     cautious = trace.select(model="Hope, lr 1", letters="2 to 50")["whole"]
     assert (cautious > 0.9).tolist().count(True) == 1
     assert "with lr 1 in place of 4 one run of five learns it" in said

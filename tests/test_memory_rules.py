@@ -104,6 +104,23 @@ def test_dgd_rests_at_half_the_value_and_with_a_dot_product_at_all_of_it(draw: A
         close(rule.read(M, key), share * value, 1e-11)
 
 
+@pytest.mark.parametrize(
+    ("rule", "stable"),
+    [
+        *((DGD(lr=0.99), True), (DGD(lr=1.01), False)),
+        *((DGD(lr=0.74, keep=0.5), True), (DGD(lr=0.76, keep=0.5), False)),  # the edge is (1 + keep) / 2
+        *((DGD(lr=1e4, implicit=True), True), (DGD(lr=4.0, keep=0.5, implicit=True), False)),
+    ],
+    ids=str,
+)
+def test_dgd_is_stable_below_the_edge_that_is_told(rule: DGD, stable: bool, like: dict[str, Any]) -> None:
+    key, value = torch.eye(2, **like)
+    M = torch.ones(2, 2, **like)
+    for _ in range(1000):
+        M, _ = rule.write(M, key, value)
+    assert (M[:, 0].abs().max() < 2).item() == stable
+
+
 def test_delta_with_a_dot_product_is_dgd(pair: Any, close: Any) -> None:
     close(DGD(lr=0.3, dot_product=True).write(*pair)[0], Delta(lr=0.3).write(*pair)[0])
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize, silu
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nlviz.memory import DGD, Attention, Deep, Delta, Hebb, Omega, Titans, scan
 
@@ -408,6 +409,29 @@ def test_a_begun_chunk_goes_on_in_the_next_call(draw: Any) -> None:
     assert not torch.equal(state["start"][0], state["memory"][0])
     _, state = scan(Titans(), keys[:, :1], values[:, :1], queries[:, :1], state, chunk=4)
     assert torch.equal(state["start"][0], state["memory"][0])
+
+
+class Counted(TorchDispatchMode):
+    """How many numbers all operations inside have made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.numbers += sum(x.numel() for x in torch.utils._pytree.tree_leaves(made) if isinstance(x, Tensor))
+        return made
+
+
+def test_attention_with_a_window_costs_the_same_per_token_also_backwards() -> None:
+    cost = []
+    for T in (64, 256):
+        keys, values, queries = torch.ones(3, 1, T, 2, requires_grad=True).unbind()  # CPU: backwards in this thread
+        with Counted() as forwards:
+            loss = scan(Attention(window=8), keys, values, queries, chunk=8)[0].sum()
+        with Counted() as backwards:
+            loss.backward()
+        cost.append((forwards.numbers / T, backwards.numbers / T))
+    assert cost[1] == pytest.approx(cost[0], rel=0.1)
 
 
 def test_a_rate_that_the_rule_lacks_is_an_error(draw: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nlviz.lab import self_changes
+from nlviz.nested.layers.self_memory import Step, write
 from nlviz.nested.layers.self_modifying import SelfModifyingTitans
 from nlviz.nested.layers.self_modifying_pace import Pace
 from nlviz.nested.layers.self_modifying_write import write_chunk
@@ -340,6 +341,23 @@ def test_a_frozen_memory_is_the_same_in_chunks_and_in_the_loop(rule, like, draw,
             close(one, other)
 
 
+@RULES
+@pytest.mark.parametrize("read", READS)
+def test_a_main_memory_that_stays_as_it_is_answers_alike_whatever_its_chunk(read, rule, like, draw, close):
+    x, more, answers = draw(2, 9, 8), draw(2, 13, 8, seed=1), []
+    for main_chunk in (1, 4):
+        layer = make(like, chunk=3, main_chunk=main_chunk, **rule, **READS[read])
+        state = {**layer(x)[1], "main_found": make(like, chunk=1, **rule)(x)[1]["main_found"]}
+        state["main"] = (
+            state["main_found"]
+            if layer.forget_start
+            else tuple(W - W0.transpose(0, 1)[:, -1:] for W, W0 in zip(state["main_found"], layer.start, strict=True))
+        )
+        layer.frozen = ("main",)
+        answers.append(layer(more, state)[0])
+    close(answers[1], answers[0])
+
+
 def tokens(kind, draw, T=4096, d_model=32):
     noise = draw(1, T, d_model)
     if kind == "noise":
@@ -368,8 +386,8 @@ def test_default_memories_stay_near_their_start_for_thousands_of_tokens(kind, d_
 
 @pytest.mark.parametrize(("lr", "longer"), [(1.0, 1.0), (100.0, 1.0), (1.0, 8.0)])
 @pytest.mark.parametrize("kind", ["noise", "drifting", "one token"])
-def test_no_rate_and_no_input_makes_an_implicit_step_overshoot_as_it_does_an_explicit_one(kind, lr, longer, like, draw):
-    """Training had made hidden features eight times longer where runs of parity with explicit steps diverged."""
+def test_large_rates_and_long_features_carry_explicit_memories_away_and_not_implicit_ones(kind, lr, longer, like, draw):
+    """Where a run of parity with explicit steps diverged, training had made hidden features some eight times longer."""
     x, moved = tokens(kind, draw, 1024), {}
     with torch.no_grad():
         for implicit in (True, False):
@@ -380,6 +398,62 @@ def test_no_rate_and_no_input_makes_an_implicit_step_overshoot_as_it_does_an_exp
             moved[implicit] = layer.moved(state).nan_to_num(math.inf).max()
     assert moved[True] < 3
     assert moved[False] < 1 if lr * longer == 1 else moved[False] > 1e6
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_write_takes_back_twice_what_a_matrix_said_at_the_key(implicit, like, draw, close):
+    """By erasing and by the pull, which looks at the same error: erratum E-12."""
+    start, lr, keep, learned = draw(1, 1, 4, 4), draw(1).exp(), draw(1, seed=1).sigmoid(), draw(1, 1, 4, 1, seed=2)
+    key, value = torch.eye(4).to(start)[:2, None]
+
+    def said(learned):  # at the key after the write, of what was learned there before; none of it is in the target
+        written = (learned * key,)
+        (after,) = write(written, (start + written[0],), key, value, lr, keep, Step(implicit))
+        return after @ key.mT
+
+    step = lr / (1 + lr) if implicit else lr
+    close(said(learned) - said(torch.zeros_like(learned)), (keep - 2 * step) * learned)
+
+
+def test_by_default_a_step_is_at_most_four_fifths_and_an_explicit_one_a_half():
+    assert [SelfModifyingTitans(4, implicit=implicit).lr for implicit in (True, False)] == [4.0, 0.5]
+    assert SelfModifyingTitans(4, lr=0.0).lr == 0.0
+
+
+def carried_away(like, x, lr, keep=0.995, second=1.0, **settings):
+    """How far memories move that are written with all of lr, under a keep that stays."""
+    layer = SelfModifyingTitans(32, lr=lr, keep=keep, **settings, **like)
+    layer.frozen = ("keys",)
+    with torch.no_grad():
+        layer.rates[:, 0] = 10.0
+        layer.read_rates.zero_()
+        layer.start[-1].mul_(second)
+        return layer.moved(layer(x)[1]).nan_to_num(math.inf).max()
+
+
+def test_implicit_steps_overshoot_too_where_much_is_forgotten(like, draw):
+    one = tokens("one token", draw, 64)
+    for lr, keep, gone in ((4.0, 0.7, False), (100.0, 0.5, True)):  # 2 step − 1 is 0.6 and 0.98
+        assert (carried_away(like, one, lr, keep, hidden=0, chunk=1) > 1e3) == gone
+    assert carried_away(like, one, 0.9, hidden=0, chunk=1, implicit=False) < 1  # explicit ones up to 1
+    assert carried_away(like, one, 1.5, hidden=0, chunk=1, implicit=False) > 1e3
+
+
+def test_implicit_steps_overshoot_too_where_second_layers_are_long(like, draw):
+    x = tokens("noise", draw, 512)
+    short, long = (carried_away(like, x, 4.0, second=second, heads=4, chunk=16) for second in (1.0, 32.0))
+    assert short < 5
+    assert long > 1e3
+
+
+def test_a_large_rate_makes_the_outer_gradients_of_many_full_writes_explode(like, draw):
+    x, slopes = tokens("noise", draw, 512), []
+    for lr in (1.0, 100.0):
+        layer = SelfModifyingTitans(32, chunk=16, lr=lr, **like)
+        with torch.no_grad():
+            layer.rates[:, 0] = 10.0
+        slopes.append(max(slope.norm() for slope in gradients(layer, layer(x.requires_grad_())[0], x)))
+    assert slopes[1] > 100 * slopes[0]
 
 
 @pytest.mark.parametrize("d_model", [32, 128], ids="d{}".format)

@@ -32,7 +32,7 @@ class DGD(RankOne):
 
     Args:
         lr: step size. With unit keys and the l2 loss 1/2 replaces all that was said at the key, and 1 is the edge of
-            stability. An implicit step of any size is stable.
+            stability: with less keep, (1 + keep) / 2. An implicit step is below 1, so with keep 1 any lr is stable.
         keep: the factor that stays at each write, 0 to 1; 1 forgets nothing.
         implicit: whether the step solves its proximal problem (eq. 56) rather than following one gradient.
         dot_product: whether the loss is −⟨M k, v⟩ rather than ½ ‖M k − v‖².

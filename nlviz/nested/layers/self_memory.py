@@ -9,8 +9,12 @@ and 88; the paper multiplies both layers by the same k kᵀ, which fits the firs
 the weights that the running chunk found (eq. 90, from the chunk's start, erratum E-15).
 
 The step is lr / (1 + lr ‖input‖²), which solves min ½ ‖W input − pull‖² + 1/(2 lr) ‖W − W_before‖² with what was pulled
-held fixed (eq. 56, for inputs of any norm); eq. 88 has lr itself. Hidden layers see inputs as long as training makes
-them, and an explicit step overshoots from ‖input‖² = 2 / lr on.
+held fixed (eq. 56, for inputs of any norm, erratum E-10); eq. 88 has lr itself. Hidden layers see inputs as long as
+training makes them, and erasing alone overshoots with an explicit step from ‖input‖² = 2 / lr on.
+
+What a layer said is taken back twice, by erasing and again by the pull, which rests at half the value (erratum E-12):
+a matrix written in chunks of 1 keeps, at a unit key, keep − 2 step of it. Implicit steps too may thus turn it over,
+and where keep < 2 step − 1 it grows. Nor do they bound what a first layer is pulled by, the second one's weights.
 
 Eq. 88 forgets and erases on the weights themselves. They fade, whatever was learned outside: here both act on Δ, what
 was learned since the start, and forgetting leads back to W₀. With W₀ = 0 in the line above it is as printed.
@@ -36,7 +40,7 @@ class Step(NamedTuple):
         stop_targets: no outer gradient goes through the target.
     """
 
-    implicit: bool = True
+    implicit: bool
     stop_targets: bool = False
 
 

@@ -59,13 +59,15 @@ class SelfModifyingTitans(nn.Module):
         adaptive_query: whether a sixth memory makes the queries, eqs. 79 and 85, in place of W_query (erratum E-24).
         forget_start: whether forgetting and erasing act on the weights themselves, as eq. 88 is printed, so that the
             weights learned outside are forgotten too; otherwise on what was learned since.
-        implicit: whether a layer's step is lr / (1 + lr ‖input‖²), as in eq. 56, for which no lr and no input is too
-            large. Otherwise it is lr, as in eq. 88: once training has made the inputs of a layer longer than
-            ‖input‖² = 2 / lr, every write overshoots more than the one before.
+        implicit: whether a layer's step is lr / (1 + lr ‖input‖²), as in eq. 56: it erases less than all that the layer
+            said, however long its input. Otherwise it is lr, as in eq. 88: once training has made the inputs of a layer
+            longer than ‖input‖² = 2 / lr, every write overshoots more than the one before. No step is safe from
+            everything: a little keep beside a large lr, or long second layers, make implicit ones overshoot too.
         stop_targets: whether the outer gradient stops at the targets, v̂ of eq. 87. The inner one always does (errata
             E-28 and E-45). Values serve for nothing else, so that their memory then learns nothing outside.
         lr: the most that the memory of rates may ask for; it starts at half of that. None: 4 for implicit steps, which
-            then take at most 4/5 of the error at an input of norm 1; 0.5 for explicit ones, which are stable up to 1.
+            are then at most 4/5 at an input of norm 1; 0.5 for explicit ones, which are stable there up to 1. Where
+            every token is written with all of a large lr, outer gradients through many tokens explode.
         keep: where the factor that stays at each token starts, above 0 and below 1; at 0.995 half is left after 138.
         width: how many tokens the convolution mixes, 1 or more.
         seed: of the initial weights.
