@@ -90,7 +90,9 @@ def test_the_table_of_small_tasks_is_the_one_that_is_kept():
         for control in ("Delta, lr < 1", "Hope, explicit")
     )
     assert f"held below once, it does not: {below})" in text
-    assert f"With explicit steps, as printed, three of five runs of Hope on parity diverged** ({printed};" in text
+    assert f"as printed, at lr 0.5, three of five runs of Hope on parity diverged** ({printed};" in text
+    slower = [100 * words.select(model=f"Hope, lr {lr}", letters="2 to 50")["whole"].mean() for lr in ("0.5", "1", "2")]
+    assert "with lr 0.5, 1 and 2 it gets {:.0f}, {:.0f} and {:.0f} % of the short words".format(*slower) in text
     assert words.select(model="Hope, explicit")["diverged"].sum() == 3 == words["diverged"].sum()
     assert not pairs["diverged"].any()
     assert not needle["diverged"].any()

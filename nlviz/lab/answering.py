@@ -241,6 +241,8 @@ def _shares(trace: Trace, which: str, title: str) -> Iterator[str]:
     names, chances = trace.along("model"), trace["chance"].reshape(-1)
     for first in range(0, len(names), ABREAST):
         some = range(first, min(first + ABREAST, len(names)))
+        if first:
+            yield ""
         heads = "".join(f"{names[i]:>13} " for i in some)
         yield (f"{title:{wide}}{heads}" + f"{'chance':>9}" * single).rstrip()
         for j, setting in enumerate(told):
