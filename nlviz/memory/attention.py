@@ -113,15 +113,16 @@ class Attention:
 
         A slice has a gradient as long as what it was cut from: with a window it is cut from the latest pairs only.
         """
-        every, end = torch.cat([past, x], 1), past.shape[1]
-        for piece in x.split(chunk, 1):
-            end += piece.shape[1]
-            if self.window is None:
-                yield every[:, :end]
-            else:
+        if self.window is not None:
+            for piece in x.split(chunk, 1):
                 span = torch.cat([past, piece], 1)
                 yield span
                 past = span[:, -self.window :]
+            return
+        every, end = torch.cat([past, x], 1), past.shape[1]
+        for piece in x.split(chunk, 1):
+            end += piece.shape[1]
+            yield every[:, :end]
 
     def _check(self, state: Pairs, key: Tensor, value: Tensor | None = None) -> None:
         check_widths(self, state["keys"].shape[-1], state["values"].shape[-1], key, value)
