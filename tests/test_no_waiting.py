@@ -98,22 +98,22 @@ def test_no_layer_asks_the_device_for_a_number_or_brings_it_one(name, guarded):
 
 
 @pytest.mark.parametrize(
-    "asks",
+    ("asks", "error"),
     [
-        lambda x: x.sum().item(),
-        lambda x: float(x.detach().sum()),
-        lambda x: "some" if x.sum() > 0 else "none",
-        lambda x: x.tolist(),
-        lambda x: x.cpu(),
-        lambda x: x.detach().numpy(),
-        lambda x: x.nonzero(),
-        lambda x: x[x > 0],
-        lambda x: torch.tensor([1.0], device=x.device),
-        lambda x: x.new_tensor(0.9),
+        (lambda x: x.sum().item(), RuntimeError),
+        (lambda x: float(x.detach().sum()), RuntimeError),
+        (lambda x: "some" if x.sum() > 0 else "none", RuntimeError),
+        (lambda x: x.tolist(), NotImplementedError),
+        (lambda x: x.cpu(), NotImplementedError),
+        (lambda x: x.detach().numpy(), TypeError),
+        (lambda x: x.nonzero(), NotImplementedError),
+        (lambda x: x[x > 0], NotImplementedError),
+        (lambda x: torch.tensor([1.0], device=x.device), AssertionError),
+        (lambda x: x.new_tensor(0.9), AssertionError),
     ],
     ids=["item", "float", "if", "tolist", "cpu", "numpy", "nonzero", "mask", "tensor", "new_tensor"],
 )
-def test_a_layer_that_asked_would_be_seen(asks, guarded):
+def test_a_layer_that_asked_would_be_seen(asks, error, guarded):
     class Asking(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x):
@@ -128,7 +128,7 @@ def test_a_layer_that_asked_would_be_seen(asks, guarded):
     asks(torch.ones(3, 2))  # there is nothing else wrong with the question
     x = torch.empty(3, 2, device="meta", requires_grad=True)
     guarded()
-    with pytest.raises((RuntimeError, NotImplementedError, TypeError, AssertionError, ValueError)):
+    with pytest.raises(error, match=r"meta|a number is brought"):
         asks(x)
-    with pytest.raises((RuntimeError, NotImplementedError, TypeError, AssertionError, ValueError)):
+    with pytest.raises(error, match=r"meta|a number is brought"):
         Asking.apply(x).sum().backward()

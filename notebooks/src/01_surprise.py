@@ -195,7 +195,8 @@ nl.widgets.ledger(digits.x[few], digits.y[few], fn=surprise)
 def remember(W: torch.Tensor, x: torch.Tensor, u: torch.Tensor, lr: float) -> torch.Tensor:
     """One gradient step of a linear layer, as a new matrix (W itself stays as it is).
 
-    W: (d_out, d_in). x: (d_in,) its input. u: (d_out,) the surprise at its output. Returns (d_out, d_in).
+    W: (d_out, d_in). x: (d_in,) its input. u: (d_out,) the surprise at its output.
+    Returns (d_out, d_in).
     """
     ### BEGIN SOLUTION
     return W - lr * torch.outer(u, x)
@@ -226,7 +227,7 @@ torch.dist(M, remember(nothing, digits.x[0], u, lr=0.1))
 
 # %%
 def one_pass(x, y, lr=0.1):
-    """Every example once. Returns the weights and the ledger, one surprise a row: (10, 64), (n, 10)."""
+    """Every example once: the weights (10, 64) and the ledger (n, 10), one surprise a row."""
     W, ledger = torch.zeros(10, 64, dtype=x.dtype), []
     for key, label in zip(x, y, strict=True):
         ledger.append(surprise(W, key, label))

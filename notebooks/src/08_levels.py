@@ -233,7 +233,8 @@ for what, some in {"the log": wrote, "dealt out": dealt, "jittered": jittered}.i
 def order_levels(frequency: torch.Tensor, needs: torch.Tensor) -> torch.Tensor:
     """The level of every component, (component,), 0 for the innermost; of the dtype of `frequency`.
 
-    frequency: (component,), infinite for what is made anew at every read. needs: (component, component) of 0 and 1.
+    frequency: (component,), infinite for what is made anew at every read.
+    needs: (component, component) of 0 and 1.
     """
     ### BEGIN SOLUTION
     level = torch.zeros_like(frequency)

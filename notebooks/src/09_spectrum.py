@@ -109,8 +109,9 @@ def tick(
     rate: float,
     keep: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step of one level. Steps count from 1. Returns the memory and what is waiting, both (d, d).
+    """One step of one level; steps count from 1.
 
+    Returns the memory and what is waiting, both (d, d).
     tile: this step's error times its key. keep: the factor that stays per step.
     """
     ### BEGIN SOLUTION
@@ -166,7 +167,10 @@ def spectrum_step(
     rates: tuple[float, ...],
     keeps: tuple[float, ...],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One pair through all levels. M, waiting: (levels, d, d). key, value: (d,). Returns new M and waiting."""
+    """One pair through all levels: the new M and waiting.
+
+    M, waiting: (levels, d, d). key, value: (d,).
+    """
     ### BEGIN SOLUTION
     error = value - M.sum(0) @ key
     M, waiting = M.clone(), waiting + torch.outer(error, key)
